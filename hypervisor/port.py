@@ -1,0 +1,119 @@
+"""What a host can do: the Protocols everybody else programs against.
+
+Every method may block and may raise any of `hypervisor.errors`; none is safe on an asyncio loop. Guests are named by the uuid we
+chose, volumes by (pool name, volume name): never by a path from outside. Reads return None or an empty list for what is not there only
+where the type says so; otherwise NotFoundOnHost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+from uuid import UUID
+
+from hypervisor.observed import (
+    GuestState,
+    GuestStats,
+    HostEvent,
+    HostLoad,
+    Lease,
+    ObservedGuest,
+    ObservedHost,
+    ObservedNetwork,
+    ObservedPool,
+    ObservedVolume,
+)
+from hypervisor.specs import GuestSpec, HostAddress, NetworkSpec, PoolSpec, VolumeSpec
+
+ProgressCallback = Callable[[int, int], None]
+"""Called with (bytes done, bytes total). May raise to stop the transfer; the volume is then left for the caller's undo."""
+
+
+class SerialLine(Protocol):
+    """An open serial line. `fileno()` may be polled; read returns b"" at the end of the guest or the line."""
+
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class Host(Protocol):
+    """One open connection to one host."""
+
+    def close(self) -> None: ...
+    def is_alive(self) -> bool: ...
+
+    # observing
+    def info(self) -> ObservedHost: ...
+    def load(self) -> HostLoad: ...
+    def guest_states(self) -> list[GuestState]:
+        """Every guest of the host in one bulk call."""
+
+    def guest_state(self, uuid: UUID) -> GuestState | None: ...
+    def guest(self, uuid: UUID) -> ObservedGuest | None: ...
+    def guest_xml(self, uuid: UUID) -> str: ...
+    def guest_stats(self) -> list[GuestStats]:
+        """Counters of every running guest. About 3 ms per running guest: never on the state loop."""
+
+    def guest_addresses(self, uuid: UUID) -> list[str]:
+        """From the agent, else from leases. An agent may lie: bounded in time, count and length, checked to be addresses."""
+
+    def subscribe(self, on_event: Callable[[HostEvent], None]) -> AbstractContextManager[None]:
+        """Deliver events on a libvirt thread: the callback may only put them on a queue. Not replayed after a reconnect."""
+
+    # guests
+    def define_guest(self, spec: GuestSpec) -> None:
+        """Define, or redefine when the uuid exists. Validated against libvirt's schema and our allow-list first."""
+
+    def undefine_guest(self, uuid: UUID) -> None:
+        """Remove the definition with NVRAM, saved state and snapshot records; a running guest is left running and transient."""
+
+    def start_guest(self, uuid: UUID) -> None: ...
+    def shutdown_guest(self, uuid: UUID) -> None:
+        """Ask the guest (agent when connected, else ACPI). Returns at once; the guest may ignore it."""
+
+    def reboot_guest(self, uuid: UUID) -> None: ...
+    def reset_guest(self, uuid: UUID) -> None: ...
+    def force_off_guest(self, uuid: UUID) -> None: ...
+    def suspend_guest(self, uuid: UUID) -> None: ...
+    def resume_guest(self, uuid: UUID) -> None: ...
+    def set_autostart(self, uuid: UUID, *, enabled: bool) -> None: ...
+    def screenshot(self, uuid: UUID) -> bytes:
+        """PNG of the display. QEMU writes PPM on old versions: converted here."""
+
+    # consoles
+    def open_display(self, uuid: UUID) -> int:
+        """A connected socket to the guest's VNC server, as a file descriptor the caller owns (virDomainOpenGraphicsFD)."""
+
+    def open_serial(self, uuid: UUID, *, take_over: bool) -> SerialLine: ...
+
+    # storage
+    def pools(self) -> list[ObservedPool]: ...
+    def ensure_pool(self, spec: PoolSpec) -> ObservedPool:
+        """Define, build and start the directory pool unless it exists."""
+
+    def refresh_pool(self, pool: str) -> ObservedPool: ...
+    def volumes(self, pool: str) -> list[ObservedVolume]: ...
+    def volume(self, pool: str, name: str) -> ObservedVolume | None: ...
+    def create_volume(self, pool: str, spec: VolumeSpec) -> ObservedVolume: ...
+    def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback) -> ObservedVolume:
+        """A full, flat copy of `source` inside the pool, grown to `spec.capacity_bytes`."""
+
+    def upload_volume(self, pool: str, name: str, source: BinaryIO, length: int, on_progress: ProgressCallback) -> None:
+        """Stream `length` bytes into an existing volume. The test driver has no content: there it only counts."""
+
+    def download_volume(self, pool: str, name: str) -> Iterator[bytes]: ...
+    def resize_volume(self, pool: str, name: str, capacity_bytes: int) -> None: ...
+    def delete_volume(self, pool: str, name: str) -> None:
+        """Idempotent: a volume that is not there is fine."""
+
+    # networks
+    def networks(self) -> list[ObservedNetwork]: ...
+    def ensure_network(self, spec: NetworkSpec) -> ObservedNetwork: ...
+    def leases(self, network: str) -> list[Lease]: ...
+
+
+class Connector(Protocol):
+    """How the worker, the watcher and the tests get a Host. Raises HostUnreachable within `timeout_s`."""
+
+    def __call__(self, address: HostAddress, *, timeout_s: float = 10.0) -> Host: ...
