@@ -121,10 +121,10 @@ def _unknown(element: etree._Element, path: str) -> Iterator[str]:
     if attributes is None or (path not in ALLOWED and not in_device):
         yield f"element <{etree.QName(element).localname}> at {path}"
         return
-    for name, value in element.attrib.items():
+    for name, value in ((str(name), str(value)) for name, value in element.attrib.items()):
         if name not in attributes:
             yield f'attribute {name}="{value}" at {path}'
-        elif str(value) not in VALUES.get((path, str(name)), {str(value)}):
+        elif value not in VALUES.get((path, name), {value}):
             yield f'value {name}="{value}" at {path}'
     text = (element.text or "").strip()
     if text not in TEXTS.get(path, {text}):

@@ -7,11 +7,11 @@ from typing import Literal
 from uuid import UUID
 
 from lxml import etree
-from lxml.builder import E
 
 from hypervisor.observed import ObservedGuest
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.disk import build_disk, parse_disk
+from hypervisor.xml.element import E
 from hypervisor.xml.nic import build_nic, parse_nic
 from hypervisor.xml.safe import attribute_at, parse_xml, size_at, text_at
 
@@ -96,7 +96,7 @@ def _controllers(spec: GuestSpec) -> list[etree._Element]:
 def parse_guest(
     definition: str, *, live: str = "", is_persistent: bool = True, autostart: bool = False, is_running: bool = False
 ) -> ObservedGuest:
-    """`definition` is the inactive XML (its digest must not move when the guest starts); `live` the running one, for what only that tells."""
+    """`definition` is the inactive XML, so that its digest is the same while the guest runs; `live` tells what only a running guest has."""
     root = parse_xml(definition)
     live_root = parse_xml(live) if live else root
     devices = root.find("devices")
@@ -125,8 +125,8 @@ def parse_guest(
 
 
 def digest_of(root: etree._Element) -> str:
-    """A fingerprint of a definition that ignores white space and attribute order."""
-    return hashlib.sha256(etree.tostring(root, method="c14n2", strip_text=True)).hexdigest()
+    """A fingerprint of a definition that ignores attribute order; `parse_xml` has dropped the white space."""
+    return hashlib.sha256(etree.tostring(root, method="c14n")).hexdigest()
 
 
 def _firmware(root: etree._Element) -> str:

@@ -7,9 +7,9 @@ from ipaddress import ip_interface
 from uuid import UUID
 
 from lxml import etree
-from lxml.builder import E
 
 from hypervisor.specs import NetworkSpec
+from hypervisor.xml.element import E
 from hypervisor.xml.safe import attribute_at, parse_xml, text_at
 
 

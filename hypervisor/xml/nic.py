@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from lxml import etree
-from lxml.builder import E
 
 from hypervisor.observed import ObservedNic
 from hypervisor.specs import NicSpec
+from hypervisor.xml.element import E
 from hypervisor.xml.safe import attribute_at
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lxml import etree
-from lxml.builder import E
 
 from hypervisor.specs import PoolSpec
+from hypervisor.xml.element import E
 from hypervisor.xml.safe import parse_xml, text_at
 
 

@@ -1,0 +1,16 @@
+"""`E.tag(*children, **attributes)` makes an element: lxml's own maker, with a type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from lxml import etree
+from lxml.builder import E as untyped_maker
+
+
+class ElementMaker(Protocol):
+    def __getattr__(self, tag: str) -> Callable[..., etree._Element]: ...
+
+
+E: ElementMaker = untyped_maker
