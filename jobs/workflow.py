@@ -1,0 +1,103 @@
+"""What a workflow is: a table of steps, each with do, undo and is_done. Running them is `jobs.runner`'s business.
+
+A step looks first and acts then, by identities *we* chose (uuids, volume names), so that "did it happen?" has an answer after a crash.
+`do` and `undo` may run twice; `undo` may run when `do` never did or stopped half-way. Register by dotted path in AppConfig.ready(), so
+that the web process never imports the steps:
+
+    register_workflow("guest.create", "guests.workflows.create.CREATE_GUEST")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.utils.module_loading import import_string
+
+from hypervisor.port import Host
+from hypervisor.specs import HostAddress
+
+
+class JobContext(Protocol):
+    """What a step gets. `args` is the job's, `results` what each finished step returned, by step name."""
+
+    job_id: UUID
+    args: dict[str, Any]
+    results: dict[str, dict[str, Any]]
+
+    def host(self, address: HostAddress) -> Host:
+        """The open connection of this worker to that host. Raises HostUnreachable: the job then waits and is sent again."""
+
+    def log(self, text: str, *, level: str = "info") -> None: ...
+    def progress(self, fraction: float, *, bytes_done: int | None = None, bytes_total: int | None = None) -> None:
+        """Of the current step, 0..1. Cheap to call often: writes at most twice a second. Raises Cancelled or LeaseLost when due."""
+
+    def check(self) -> None:
+        """Raise Cancelled when the job is being cancelled, LeaseLost when another worker took it over."""
+
+    def finish_with(self, sentence: str) -> None:
+        """The outcome a person reads on a job that succeeds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, with `check` every half second."""
+
+
+StepResult = dict[str, Any] | None
+
+
+def _nothing(context: JobContext) -> None:
+    return None
+
+
+def _unknown(context: JobContext) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`weight`: share of the job's progress. `is_done` answers from the host or the database, not from the step's row."""
+
+    name: str
+    title: str
+    do: Callable[[JobContext], StepResult]
+    undo: Callable[[JobContext], None] = _nothing
+    is_done: Callable[[JobContext], bool] = _unknown
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """`on_success`, `on_failure`: database only, run in the transaction of the final transition. `on_failure` runs after the undo.
+
+    `undoes`: False for work where half is better than none (power actions have nothing to undo).
+    `max_wait_s`: how long an unreachable host is waited for before the job is undone.
+    """
+
+    kind: str
+    steps: tuple[Step, ...]
+    on_success: Callable[[JobContext], None] = _nothing
+    on_failure: Callable[[JobContext], None] = _nothing
+    can_cancel: bool = True
+    can_retry: bool = True
+    max_wait_s: float = 60.0
+
+
+_paths: dict[str, str] = {}
+
+
+def register_workflow(kind: str, path: str) -> None:
+    _paths[kind] = path
+
+
+def workflow_kinds() -> list[str]:
+    return sorted(_paths)
+
+
+def workflow_for(kind: str) -> Workflow:
+    """Imports the steps: worker and tests only."""
+    workflow = import_string(_paths[kind])
+    if not isinstance(workflow, Workflow):
+        raise TypeError(f"{_paths[kind]} is not a Workflow")
+    return workflow

@@ -1,0 +1,13 @@
+"""The web process: pages and REST through Django, sockets through Channels. It never imports libvirt."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kvmweb.settings")
+http = get_asgi_application()
+
+from kvmweb.routing import websocket  # noqa: E402  (models must be loaded first)
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -1,0 +1,13 @@
+"""Settings of the tests: the fake hypervisor, in-memory channel layer, fast hashes, tasks recorded instead of sent."""
+
+import os
+import tempfile
+
+os.environ.setdefault("KVMWEB_DATA_DIR", tempfile.mkdtemp(prefix="kvmweb-test-"))
+
+from kvmweb.settings.base import *  # noqa: E402, F403
+
+SECRET_KEY = "test"
+HYPERVISOR_CONNECTOR = "hypervisor.fake.connect"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}

@@ -1,0 +1,61 @@
+"""How REST requests say who they are: `Authorization: Token <key>` (knox, hashed, scoped) or the session cookie."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from knox.auth import TokenAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from kvmweb.errors import NotAuthenticated
+from tenants.actor import Actor, actor_for
+from tenants.middleware import address_of, session_actor
+from tenants.models import ApiToken, User
+
+
+class ScopedTokenAuthentication(TokenAuthentication):
+    """Knox, plus `last_used_at` at most once a minute."""
+
+    def authenticate(self, request: Request) -> Any:
+        found = super().authenticate(request)
+        if found is not None:
+            token: ApiToken = found[1]
+            now = timezone.now()
+            if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
+                ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        return found
+
+
+class HasActor(BasePermission):
+    """Logged in, by token or session. What the actor may do is the gate's business."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.user, User):
+            raise NotAuthenticated("Log in, or send a token: Authorization: Token <key>.")
+        return True
+
+
+def request_actor(request: Request) -> Actor:
+    """The actor of a REST request: made once, kept on the request."""
+    django_request = request._request
+    cached: Actor | None = getattr(django_request, "_rest_actor", None)
+    if cached is None:
+        token = request.auth
+        if isinstance(token, ApiToken):
+            cached = actor_for(
+                request.user,
+                scope=token.scope,
+                only_tenant=token.tenant_id,
+                address=address_of(django_request),
+                request_id=getattr(django_request, "id", "") or "",
+            )
+        else:
+            django_request.user = request.user
+            cached = session_actor(django_request)
+        if cached is None:
+            raise NotAuthenticated("Log in, or send a token: Authorization: Token <key>.")
+        django_request._rest_actor = cached  # type: ignore[attr-defined]
+    return cached

@@ -1,0 +1,71 @@
+"""The one door for changes: permission, then the service, then the audit record, in one transaction, for pages and REST alike.
+
+    @operation("guest.start")
+    def start_guest(actor: Actor, guest: Guest) -> Job: ...
+
+The second argument is the target: a row with `tenant_id`, a Tenant, or None for an operation without a tenant. The service receives
+a target its caller found with `visible_to(actor)`; the gate checks again that the actor may see it. Refusals are audited too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import models, transaction
+
+from kvmweb.errors import KvmwebError, NotAllowed, NotFound
+from tenants import audit
+from tenants.actor import Actor
+from tenants.models import AuditEntry, Tenant
+from tenants.policy import LEAST_ROLE, why_not
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T", bound=models.Model | None)
+
+OPERATIONS: dict[str, Callable[..., Any]] = {}
+"""Every operation behind the gate, for the generated reference and the tests that walk them all."""
+
+
+def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Callable[Concatenate[Actor, T, P], R]]:
+    if name not in LEAST_ROLE:
+        raise RuntimeError(f"{name} has no row in tenants.policy.LEAST_ROLE.")
+
+    def decorate(service: Callable[Concatenate[Actor, T, P], R]) -> Callable[Concatenate[Actor, T, P], R]:
+        @wraps(service)
+        def gated(actor: Actor, target: T, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                check(actor, name, target)
+                with transaction.atomic():
+                    result = service(actor, target, *args, **kwargs)
+                    made = result if isinstance(result, models.Model) and target is None else target
+                    audit.record(actor, name, AuditEntry.Outcome.DONE, target=made)
+                return result
+            except KvmwebError as error:
+                # After the rollback, so that the record of the refusal stays.
+                audit.record(actor, name, AuditEntry.Outcome.REFUSED, target=target, message=error.message)
+                raise
+
+        OPERATIONS[name] = gated
+        return gated
+
+    return decorate
+
+
+def check(actor: Actor, name: str, target: models.Model | None) -> None:
+    """Raise NotFound or NotAllowed. A stranger must not learn that the target exists."""
+    tenant_id = tenant_of(target)
+    if target is not None and not actor.sees_everything and tenant_id is not None and tenant_id not in actor.tenant_ids:
+        raise NotFound
+    reason = why_not(actor, name, tenant_id)
+    if reason:
+        raise NotAllowed(reason)
+
+
+def tenant_of(target: models.Model | None) -> UUID | None:
+    if isinstance(target, Tenant):
+        return target.pk
+    return getattr(target, "tenant_id", None)
