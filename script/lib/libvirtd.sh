@@ -26,8 +26,10 @@ start_daemon() {
         return
     fi
     install -m 000 /dev/null "$RUN_DIR/no-kvm" || return
+    # The namespace follows mounts made outside (slave) and is shared again inside: libvirt hands bind mounts to the
+    # private namespace of each QEMU by propagation and fails with "Unable to move ... /dev/kvm" without it.
     setsid unshare --mount --propagation slave \
-        sh -c 'mount --bind "$0" /dev/kvm && exec "$@"' "$RUN_DIR/no-kvm" "$@" </dev/null >/dev/null 2>&1
+        sh -c 'mount --make-rshared / && mount --bind "$0" /dev/kvm && exec "$@"' "$RUN_DIR/no-kvm" "$@" </dev/null >/dev/null 2>&1
 }
 
 is_alive() { [ -r "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
