@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "guests",
     "console",
     "watcher",
+    "bootstrap",
 ]
 
 MIDDLEWARE = [
