@@ -3,6 +3,10 @@
 Every method may block and may raise any of `hypervisor.errors`; none is safe on an asyncio loop. Guests are named by the uuid we
 chose, volumes by (pool name, volume name): never by a path from outside. Reads return None or an empty list for what is not there only
 where the type says so; otherwise NotFoundOnHost.
+
+Calls suit a step that may run twice: what is already so is not an error. Starting a running guest, suspending a paused one, asking a
+stopped one to shut down, forcing it off, undefining or deleting what is gone all return quietly. Creating what exists is AlreadyExists
+(except define_guest, which redefines); a call that needs a running guest on a stopped one is Refused.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lxml import etree
-from lxml.builder import E as untyped_maker
+from lxml.builder import E as UNTYPED
 
 
 class ElementMaker(Protocol):
     def __getattr__(self, tag: str) -> Callable[..., etree._Element]: ...
 
 
-E: ElementMaker = untyped_maker
+E: ElementMaker = UNTYPED

@@ -53,7 +53,9 @@ def test_a_snapshot_is_equal_only_when_nothing_is_left_over(host: Host) -> None:
     host.undefine_guest(GUEST)
     host.delete_volume("p", "disk.qcow2")
     after = fake.machine(ADDRESS).snapshot()
-    assert after.guests == before.guests and after.volumes == before.volumes and after.pools != before.pools
+    assert after.guests == before.guests
+    assert after.volumes == before.volumes
+    assert after.pools != before.pools
 
 
 def test_the_nth_call_fails_once(host: Host) -> None:
@@ -72,7 +74,8 @@ def test_an_answer_can_be_lost_after_the_work_was_done(host: Host) -> None:
     with pytest.raises(HostUnreachable):
         host.start_guest(GUEST)
     state = host.guest_state(GUEST)
-    assert state is not None and state.power_state is PowerState.RUNNING
+    assert state is not None
+    assert state.power_state is PowerState.RUNNING
 
 
 def test_an_unreachable_host_refuses_calls_and_connects(host: Host) -> None:
@@ -100,7 +103,8 @@ def test_a_guest_may_ignore_a_shutdown(host: Host) -> None:
     fake.machine(ADDRESS).faults.guests_ignoring_shutdown.add(GUEST)
     host.shutdown_guest(GUEST)
     state = host.guest_state(GUEST)
-    assert state is not None and state.power_state is PowerState.RUNNING
+    assert state is not None
+    assert state.power_state is PowerState.RUNNING
 
 
 def test_a_full_pool_refuses_new_bytes(host: Host) -> None:

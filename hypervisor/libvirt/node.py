@@ -1,0 +1,122 @@
+"""The host itself: facts, load, and whether hardware virtualisation really works there."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import libvirt
+from lxml import etree
+
+from hypervisor.libvirt.base import Connected
+from hypervisor.libvirt.translate import translated
+from hypervisor.observed import HostLoad, ObservedHost
+from hypervisor.xml.capabilities import HostCapabilities, parse_capabilities
+from hypervisor.xml.safe import parse_xml
+
+SLOW_PROBE_S = 5.0
+VIRTUALISATION_FLAGS = {"vmx", "svm"}
+
+
+class NodeCalls(Connected):
+    @translated
+    def info(self) -> ObservedHost:
+        connection = self._connection
+        started = time.monotonic()
+        text = connection.getCapabilities()
+        probe_s = time.monotonic() - started
+        capabilities = parse_capabilities(text)
+        load = self.load()
+        # Its memory is wrong on machines whose NUMA tables are partial; the memory statistics are right.
+        model, _memory_mib, cpus, mhz, nodes, sockets, cores, threads = connection.getInfo()
+        acceleration, reason = self._acceleration(text, capabilities)
+        if probe_s > SLOW_PROBE_S:
+            reason += (
+                f" Asking libvirt for its capabilities took {probe_s:.0f} s, as happens when /dev/kvm exists but does not work: "
+                "start libvirtd with /dev/kvm hidden, or every definition takes as long."
+            )
+        return ObservedHost(
+            hostname=connection.getHostname(),
+            host_uuid=capabilities.host_uuid,
+            driver=self._driver,
+            libvirt_version=_version(connection.getLibVersion()),
+            hypervisor_version=_version(connection.getVersion()),
+            architecture=capabilities.architecture or str(model),
+            cpu_model=capabilities.cpu_model or str(model),
+            cpu_sockets=sockets * nodes,
+            cpu_cores=cores,
+            cpu_threads=threads,
+            cpus=cpus,
+            cpu_mhz=mhz,
+            numa_nodes=capabilities.numa_nodes,
+            memory_mib=load.memory_total_mib,
+            memory_free_mib=load.memory_free_mib,
+            acceleration=acceleration,
+            acceleration_reason=reason,
+            machines=capabilities.machines,
+        )
+
+    @translated
+    def load(self) -> HostLoad:
+        connection = self._connection
+        memory: dict[str, int] = {}
+        cpu: dict[str, int] = {}
+        with suppress(libvirt.libvirtError):
+            memory = connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS, 0)
+        with suppress(libvirt.libvirtError):
+            cpu = connection.getCPUStats(libvirt.VIR_NODE_CPU_STATS_ALL_CPUS, 0)
+        if memory and not self.is_test_driver:
+            # Caches are given back when a guest needs memory, so they count as free.
+            free_mib = (memory.get("free", 0) + memory.get("buffers", 0) + memory.get("cached", 0)) // 1024
+            total_mib = memory.get("total", 0) // 1024
+        else:
+            free_mib = total_mib = connection.getInfo()[1]  # the test driver's statistics are in no unit that fits
+        busy = cpu.get("kernel", 0) + cpu.get("user", 0)
+        return HostLoad(
+            memory_free_mib=free_mib,
+            memory_total_mib=total_mib,
+            cpu_busy_ns=busy,
+            cpu_total_ns=busy + cpu.get("idle", 0) + cpu.get("iowait", 0),
+        )
+
+    def _acceleration(self, text: str, capabilities: HostCapabilities) -> tuple[Literal["kvm", "qemu", "none"], str]:
+        if self.is_test_driver:
+            return "none", "This is libvirt's test driver: its guests are imaginary."
+        if "kvm" not in capabilities.virt_types:
+            return "qemu", "Software emulation: slow. libvirt finds no usable /dev/kvm on this host."
+        if not VIRTUALISATION_FLAGS & self._cpu_flags(text, capabilities):
+            return "qemu", (
+                "Software emulation: slow. /dev/kvm exists, but the processor shows neither vmx nor svm, so guests would hang on it. "
+                "Turn virtualisation on in the firmware, or nested virtualisation on the machine below."
+            )
+        return "kvm", "Hardware virtualisation: the processor has it and libvirt offers it."
+
+    def _cpu_flags(self, text: str, capabilities: HostCapabilities) -> set[str]:
+        if self._is_local:
+            return _local_cpu_flags()
+        flags = set(capabilities.cpu_features)
+        cpu = parse_xml(text).find("host/cpu")
+        if cpu is not None and not flags & VIRTUALISATION_FLAGS:
+            flags |= _features_of_model(self._connection, cpu)
+        return flags
+
+
+def _local_cpu_flags() -> set[str]:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("flags"):
+            return set(line.split(":", 1)[1].split())
+    return set()
+
+
+def _features_of_model(connection: Any, cpu: Any) -> set[str]:
+    """A model such as EPYC has svm without naming it; libvirt knows what each model stands for."""
+    with suppress(libvirt.libvirtError):
+        expanded = connection.baselineCPU([etree.tostring(cpu, encoding="unicode")], libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES)
+        return {str(feature.get("name")) for feature in parse_xml(expanded).findall("feature")}
+    return set()
+
+
+def _version(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"

@@ -1,0 +1,221 @@
+"""Pools and volumes: look-ups, making, copying, and bytes in and out by streams."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+import libvirt
+
+from hypervisor.errors import NotFoundOnHost, Refused
+from hypervisor.libvirt.base import Connected
+from hypervisor.libvirt.translate import translated, translating
+from hypervisor.observed import ObservedPool, ObservedVolume
+from hypervisor.port import ProgressCallback
+from hypervisor.specs import PoolSpec, VolumeSpec
+from hypervisor.xml.pool import build_pool, parse_pool
+from hypervisor.xml.safe import to_text
+from hypervisor.xml.volume import build_volume, parse_volume
+
+CHUNK_BYTES = 256 * 1024 - 24
+"""One message of libvirt's protocol (VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX)."""
+PROGRESS_EVERY_S = 0.5
+
+
+class VolumeCalls(Connected):
+    @translated
+    def pools(self) -> list[ObservedPool]:
+        return [_observed_pool(pool) for pool in self._connection.listAllStoragePools(0)]
+
+    @translated
+    def ensure_pool(self, spec: PoolSpec) -> ObservedPool:
+        try:
+            pool = self._connection.storagePoolLookupByName(spec.name)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_STORAGE_POOL:
+                raise
+            pool = self._connection.storagePoolDefineXML(to_text(build_pool(spec)), 0)
+        if not pool.isActive():
+            pool.build(0)
+            pool.create(0)
+        if bool(pool.autostart()) != spec.autostart:
+            pool.setAutostart(int(spec.autostart))
+        return _observed_pool(pool)
+
+    @translated
+    def refresh_pool(self, pool: str) -> ObservedPool:
+        found = self._pool(pool)
+        try:
+            found.refresh(0)
+        except libvirt.libvirtError as error:
+            # Another volume is being made or filled: libvirt refreshes by itself when that ends.
+            if "asynchronous jobs running" not in str(error):
+                raise
+        return _observed_pool(found)
+
+    @translated
+    def volumes(self, pool: str) -> list[ObservedVolume]:
+        seen: list[ObservedVolume] = []
+        for volume in self._pool(pool).listAllVolumes(0):
+            with suppress(NotFoundOnHost):  # deleted since it was listed
+                seen.append(_observed_volume(volume))
+        return seen
+
+    @translated
+    def volume(self, pool: str, name: str) -> ObservedVolume | None:
+        found = self._find(pool, name)
+        return None if found is None else _observed_volume(found)
+
+    @translated
+    def create_volume(self, pool: str, spec: VolumeSpec) -> ObservedVolume:
+        return _observed_volume(self._pool(pool).createXML(to_text(build_volume(spec)), 0))
+
+    @translated
+    def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback) -> ObservedVolume:
+        parent = self._pool(pool)
+        original = self._volume(pool, source)
+        total = int(original.info()[2]) or 1
+        copy = _while_watching(
+            lambda: parent.createXMLFrom(to_text(build_volume(spec)), original, 0),
+            lambda: on_progress(min(total, _allocation(parent, spec.name)), total),
+        )
+        with translating():
+            if int(copy.info()[1]) < spec.capacity_bytes:
+                copy.resize(spec.capacity_bytes, 0)
+        on_progress(total, total)
+        return _observed_volume(copy)
+
+    @translated
+    def upload_volume(self, pool: str, name: str, source: BinaryIO, length: int, on_progress: ProgressCallback) -> None:
+        volume = self._volume(pool, name)
+        if self.is_test_driver:
+            for _chunk in _chunks(source, name, length, on_progress):
+                pass
+            return
+        stream = self._connection.newStream(0)
+        volume.upload(stream, 0, length, 0)
+        try:
+            for chunk in _chunks(source, name, length, on_progress):
+                _send(stream, chunk)
+            stream.finish()
+        except BaseException:
+            with suppress(libvirt.libvirtError):
+                stream.abort()
+            raise
+
+    def download_volume(self, pool: str, name: str) -> Iterator[bytes]:
+        with translating():
+            volume = self._volume(pool, name)
+            stream = self._connection.newStream(0)
+            volume.download(stream, 0, 0, 0)
+            try:
+                while chunk := stream.recv(CHUNK_BYTES):
+                    yield chunk
+                stream.finish()
+            except BaseException:
+                with suppress(libvirt.libvirtError):
+                    stream.abort()
+                raise
+
+    @translated
+    def resize_volume(self, pool: str, name: str, capacity_bytes: int) -> None:
+        self._volume(pool, name).resize(capacity_bytes, 0)
+
+    @translated
+    def delete_volume(self, pool: str, name: str) -> None:
+        found = self._find(pool, name)
+        if found is None:
+            return
+        with suppress(NotFoundOnHost), translating():
+            found.delete(0)
+
+    def _pool(self, name: str) -> Any:
+        return self._connection.storagePoolLookupByName(name)
+
+    def _find(self, pool: str, name: str) -> Any | None:
+        try:
+            return self._pool(pool).storageVolLookupByName(name)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_STORAGE_VOL:
+                return None
+            raise
+
+    def _volume(self, pool: str, name: str) -> Any:
+        return self._pool(pool).storageVolLookupByName(name)
+
+
+def _chunks(source: BinaryIO, name: str, length: int, on_progress: ProgressCallback) -> Iterator[bytes]:
+    done = 0
+    while done < length:
+        chunk = source.read(min(CHUNK_BYTES, length - done))
+        if not chunk:
+            raise Refused(f"The upload of {name} ended after {done} of {length} bytes. Start it again.")
+        yield chunk
+        done += len(chunk)
+        on_progress(done, length)
+
+
+def _send(stream: Any, chunk: bytes) -> None:
+    while chunk:
+        chunk = chunk[stream.send(chunk) :]
+
+
+def _allocation(pool: Any, name: str) -> int:
+    try:
+        return int(pool.storageVolLookupByName(name).info()[2])
+    except libvirt.libvirtError:
+        return 0  # not there yet, or still too new to be asked
+
+
+def _while_watching(work: Callable[[], Any], watch: Callable[[], None]) -> Any:
+    """Run `work` in a thread and call `watch` in this one until it ends; what `watch` raises is raised after `work` has ended.
+
+    libvirt cannot stop a copy on its way, so leaving early would let it go on behind the back of the caller's undo.
+    """
+    result: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="copy-volume", daemon=True)
+    thread.start()
+    interruption: BaseException | None = None
+    while thread.is_alive():
+        thread.join(PROGRESS_EVERY_S)
+        if thread.is_alive() and interruption is None:
+            try:
+                watch()
+            except BaseException as error:
+                interruption = error
+    if failure:
+        raise failure[0]
+    if interruption is not None:
+        raise interruption
+    return result[0]
+
+
+def _observed_pool(pool: Any) -> ObservedPool:
+    definition = parse_pool(pool.XMLDesc(0))
+    _state, capacity, allocation, available = pool.info()
+    return ObservedPool(
+        name=definition.name,
+        uuid=definition.uuid,
+        type=definition.type,
+        path=definition.path,
+        is_active=bool(pool.isActive()),
+        autostart=bool(pool.autostart()),
+        capacity_bytes=capacity,
+        allocation_bytes=allocation,
+        available_bytes=available,
+    )
+
+
+@translated
+def _observed_volume(volume: Any) -> ObservedVolume:
+    return parse_volume(volume.XMLDesc(0))
