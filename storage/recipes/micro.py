@@ -35,8 +35,20 @@ PROGRAMS = {
     "qemu-img": "qemu-utils",
 }
 # Disks, network, memory statistics, the power button, and what reads a cloud-init seed wherever it was plugged in.
-MODULES = "virtio_pci virtio_blk virtio_net virtio_balloon virtio_scsi sd_mod sr_mod isofs ata_piix button evdev".split()
-GRUB_MODULES = "biosdisk part_msdos ext2 linux boot".split()
+MODULES = [
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_net",
+    "virtio_balloon",
+    "virtio_scsi",
+    "sd_mod",
+    "sr_mod",
+    "isofs",
+    "ata_piix",
+    "button",
+    "evdev",
+]
+GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "boot")
 GRUB_CONFIG = """\
 set root=(hd0,msdos1)
 linux /boot/vmlinuz console=tty0 console=ttyS0,115200 loglevel=4 consoleblank=0
@@ -87,7 +99,10 @@ def _unpacked(package: str, *, cache: Path, scratch: Path) -> Path:
 
 def _initramfs(busybox: bytes, modules_tree: Path) -> bytes:
     modules = _modules_in_order(modules_tree)
-    folders = "bin sbin usr usr/bin usr/sbin etc etc/acpi etc/acpi/PWRF lib lib/modules proc sys dev root tmp".split()
+    folders = (
+        "bin", "sbin", "usr", "usr/bin", "usr/sbin", "etc", "etc/acpi", "etc/acpi/PWRF", "lib",
+        "lib/modules", "proc", "sys", "dev", "root", "tmp",
+    )  # fmt: skip
     scripts = {
         "etc/rc": (FILES / "micro-init.sh").read_bytes(),
         "etc/udhcpc.script": (FILES / "micro-udhcpc.sh").read_bytes(),
