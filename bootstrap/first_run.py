@@ -1,0 +1,183 @@
+"""What the first start puts into an empty installation. Every function may run again: it adds what is missing and keeps what is there."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from guests.models import Guest
+from guests.requests import CreateGuest
+from guests.services.create import create_guests
+from hosts.models import Host, HostState
+from hypervisor.errors import HypervisorError
+from hypervisor.port import Connector
+from hypervisor.port import Host as OpenHost
+from hypervisor.specs import NetworkSpec, PoolSpec
+from networks.models import Network
+from storage.models import Image, Pool
+from storage.services.images import register_built_image
+from tenants.actor import system_actor
+from tenants.models import Membership, SystemRole, Tenant, TenantRole, User
+
+DEFAULT_TENANT = "default"
+DEFAULT_POOL = PoolSpec(name="default", path="/var/lib/libvirt/images")
+DEFAULT_NETWORK = NetworkSpec(
+    name="default", bridge="virbr0", address="192.168.122.1", prefix=24, dhcp_start="192.168.122.2", dhcp_end="192.168.122.254"
+)
+ACTOR = system_actor("bootstrap")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAdmin:
+    username: str
+    password: str
+    """Empty when the account was there already."""
+
+
+def ensure_tenant() -> Tenant:
+    tenant, _ = Tenant.objects.get_or_create(name=DEFAULT_TENANT, defaults={"description": "Guests that belong to nobody else."})
+    return tenant
+
+
+@transaction.atomic
+def ensure_admin(tenant: Tenant, *, password: str) -> FirstAdmin:
+    """The account `admin`, unless any admin exists. A random password is also kept in secrets/admin_password until it is changed."""
+    existing = User.objects.filter(system_role=SystemRole.ADMIN, is_active=True).order_by("date_joined").first()
+    if existing is not None:
+        return FirstAdmin(existing.username, "")
+    chosen = password or secrets.token_urlsafe(12)
+    user = User.objects.create_superuser("admin", password=chosen, system_role=SystemRole.ADMIN)
+    Membership.objects.create(tenant=tenant, user=user, role=TenantRole.OWNER)
+    if not password:
+        note = settings.DATA_DIR / "secrets" / "admin_password"
+        note.touch(mode=0o600)
+        note.write_text(chosen + "\n")
+    return FirstAdmin(user.username, chosen)
+
+
+def ensure_host(kind: str) -> Host:
+    """A row for this machine's libvirt, or for its test driver as a stand-in."""
+    existing = Host.objects.filter(kind=kind).first()
+    if existing is not None:
+        return existing
+    name = "test" if kind == Host.Kind.TEST else _short_hostname()
+    if Host.objects.filter(name=name).exists():
+        name = f"{name}-{kind}"
+    return Host.objects.create(name=name, kind=kind, description=_DESCRIPTIONS[kind])
+
+
+_DESCRIPTIONS = {
+    Host.Kind.LOCAL: "The machine kvmweb runs on.",
+    Host.Kind.TEST: "libvirt's test driver: a stand-in without real guests.",
+}
+
+
+def _short_hostname() -> str:
+    name = re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().split(".")[0].lower()).strip("-")
+    return name[:63] or "local"
+
+
+def ensure_resources(host: Host) -> str:
+    """The default pool and network, on the host and as rows. Returns a sentence when the host did not let us, else an empty string."""
+    connect: Connector = import_string(settings.HYPERVISOR_CONNECTOR)
+    try:
+        connection = connect(host.hypervisor_address, timeout_s=15)
+    except (HypervisorError, ImportError) as error:
+        return f"Host {host.name} does not answer: {error}"
+    try:
+        if host.kind == Host.Kind.TEST:
+            return _adopt_test_resources(host, connection)
+        _remember_pool(host, connection)
+        connection.ensure_network(DEFAULT_NETWORK)
+        _remember_network(host, connection, DEFAULT_NETWORK.name)
+    except HypervisorError as error:
+        return f"Host {host.name} has no default pool or network: {error}"
+    finally:
+        connection.close()
+    return ""
+
+
+def _adopt_test_resources(host: Host, connection: OpenHost) -> str:
+    """The test driver brings its own default-pool and default network."""
+    for pool in connection.pools()[:1]:
+        _save_pool(host, pool.name, connection)
+    for network in connection.networks()[:1]:
+        _remember_network(host, connection, network.name)
+    return ""
+
+
+def _remember_pool(host: Host, connection: OpenHost) -> None:
+    connection.ensure_pool(DEFAULT_POOL)
+    _save_pool(host, DEFAULT_POOL.name, connection)
+
+
+def _save_pool(host: Host, name: str, connection: OpenHost) -> None:
+    seen = next(pool for pool in connection.pools() if pool.name == name)
+    Pool.objects.update_or_create(
+        host=host,
+        name=name,
+        defaults={
+            "uuid": seen.uuid,
+            "type": seen.type,
+            "path": seen.path,
+            "is_active": seen.is_active,
+            "autostart": seen.autostart,
+            "capacity_bytes": seen.capacity_bytes,
+            "allocation_bytes": seen.allocation_bytes,
+            "available_bytes": seen.available_bytes,
+            "is_default": True,
+            "observed_at": timezone.now(),
+        },
+    )
+
+
+def _remember_network(host: Host, connection: OpenHost, name: str) -> None:
+    seen = next(network for network in connection.networks() if network.name == name)
+    Network.objects.update_or_create(
+        host=host,
+        name=name,
+        defaults={
+            "uuid": seen.uuid,
+            "bridge": seen.bridge,
+            "forward": seen.forward,
+            "is_active": seen.is_active,
+            "autostart": seen.autostart,
+            "addresses": list(seen.addresses),
+            "is_default": True,
+            "observed_at": timezone.now(),
+        },
+    )
+
+
+def ensure_image(path: Path) -> Image:
+    return register_built_image("micro", path)
+
+
+def ensure_hello(tenant: Tenant, host: Host, image: Image) -> Guest | None:
+    """The first guest, made and started by the worker as soon as it runs. Only on an installation that never had a guest."""
+    note = settings.DATA_DIR / "run" / "hello-made"
+    if note.exists() or Guest.objects.exists():
+        return None
+    host.refresh_from_db()
+    request = CreateGuest(
+        name="hello",
+        image=image,
+        vcpus=1,
+        memory_mib=256,
+        disk_gib=1,
+        host=host if host.state == HostState.UP else None,
+        start=True,
+        description="The first guest: a tiny Linux with text on the screen and a shell on the serial line.",
+    )
+    made = create_guests(ACTOR, tenant, request)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.touch()
+    return made.guests[0]
