@@ -127,6 +127,11 @@ class StreamLine:
             libvirt.virEventRemoveHandle(self._watch)
             with suppress(libvirt.libvirtError):
                 self._stream.eventRemoveCallback()
-            with suppress(libvirt.libvirtError):
-                self._stream.abort()
             self._inner.close()
+            # abort() waits for the host's answer; on this thread a frozen host would hold up the events of all others.
+            threading.Thread(target=_abort, args=(self._stream,), name="end serial line", daemon=True).start()
+
+
+def _abort(stream: Any) -> None:
+    with suppress(libvirt.libvirtError):
+        stream.abort()
