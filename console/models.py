@@ -39,13 +39,17 @@ class ConsoleTicket(models.Model):
 
 
 class ConsoleSession(models.Model):
+    """One open (or past) console. `revoked_at` asks whoever relays it to close it: set at logout, or to throw somebody out."""
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE)
+    login_hash = models.CharField(max_length=64, blank=True, db_index=True)
     guest = models.ForeignKey(Guest, on_delete=models.CASCADE, related_name="console_sessions")
     kind = models.CharField(max_length=8, choices=ConsoleKind.choices)
     mode = models.CharField(max_length=8, choices=ConsoleMode.choices)
     address = models.CharField(max_length=64, blank=True)
     opened_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     close_reason = models.CharField(max_length=100, blank=True)
 
