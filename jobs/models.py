@@ -1,11 +1,12 @@
 """Job and JobStep rows: the truth about long work. Celery carries only a job's id.
 
-States:  queued -> running -> succeeded | failed | cancelled
-         running -> queued        (waiting for a host, or lease lost: sent again)
-         running -> cancelling -> cancelled | succeeded
-         running | cancelling -> needs_attention   (an undo failed; retry runs the undo again)
-         needs_attention -> queued                 (retry)
-Every transition is one compare-and-set UPDATE in `jobs.transitions`; nobody assigns `state` and saves.
+States:  queued -> running -> succeeded | failed
+         running -> queued                         (waiting for a host, or its worker was lost: sent again)
+         queued | running -> cancelling -> cancelled | succeeded   (succeeded: the last step was done already)
+         running | cancelling -> needs_attention   (an undo failed; what remains is in the error)
+         needs_attention -> queued | cancelling    (the undo runs again: by retry, or when its host is back)
+A running or cancelling job without a `lease_owner` waits for a worker. Every transition is one compare-and-set UPDATE in
+`jobs.transitions`; nobody assigns `state` and saves.
 """
 
 from __future__ import annotations
@@ -65,12 +66,17 @@ class Job(models.Model):
     outcome = models.CharField(max_length=300, blank=True)
     """A sentence for a job that succeeded with something to say."""
 
-    attempts = models.PositiveIntegerField(default=0)
+    crashes = models.PositiveIntegerField(default=0)
+    """Workers lost while they ran it, since it last changed direction. After three it is undone, then given up."""
     fence = models.PositiveIntegerField(default=0)
     """Grows with every claim; a worker whose number is old may write nothing."""
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_expires_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
+    waiting_since = models.DateTimeField(null=True)
+    """Since when its host did not answer; empty again after the next step that worked."""
+    sent_at = models.DateTimeField(null=True)
+    """When its id last went to Celery. Empty: the sweeper sends it."""
     is_undoing = models.BooleanField(default=False)
     cancel_requested_at = models.DateTimeField(null=True)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
@@ -96,6 +102,7 @@ class Job(models.Model):
             models.Index(fields=["tenant", "-created_at", "-id"], name="job_newest_of_tenant"),
             models.Index(fields=["state", "lease_expires_at"], name="job_sweep"),
             models.Index(fields=["target_id", "-created_at"], name="job_of_target"),
+            models.Index(fields=["host_id", "state"], name="job_of_host"),
         ]
 
     def __str__(self) -> str:
@@ -110,6 +117,7 @@ class StepState(models.TextChoices):
     PENDING = "pending", "pending"
     RUNNING = "running", "running"
     DONE = "done", "done"
+    SKIPPED = "skipped", "was so already"
     FAILED = "failed", "failed"
     UNDONE = "undone", "undone"
 

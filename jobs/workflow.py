@@ -4,7 +4,7 @@ A step looks first and acts then, by identities *we* chose (uuids, volume names)
 `do` and `undo` may run twice; `undo` may run when `do` never did or stopped half-way. Register by dotted path in AppConfig.ready(), so
 that the web process never imports the steps:
 
-    register_workflow("guest.create", "guests.workflows.create.CREATE_GUEST")
+    register_workflow("guest.create", "guests.workflows.create.CREATE_GUEST", can_retry=False)
 """
 
 from __future__ import annotations
@@ -20,12 +20,23 @@ from hypervisor.port import Host
 from hypervisor.specs import HostAddress
 
 
+class Cancelled(Exception):
+    """Somebody cancelled the job. Let it pass: the runner undoes what was done."""
+
+
+class LeaseLost(Exception):
+    """Another worker took the job over, or the database could not be told in time that this one lives. Stop at once, touch nothing."""
+
+
 class JobContext(Protocol):
     """What a step gets. `args` is the job's, `results` what each finished step returned, by step name."""
 
     job_id: UUID
     args: dict[str, Any]
     results: dict[str, dict[str, Any]]
+    error: dict[str, Any] | None
+    is_undoing: bool
+    """While undoing, `check` does not raise Cancelled."""
 
     def host(self, address: HostAddress) -> Host:
         """The open connection of this worker to that host. Raises HostUnreachable: the job then waits and is sent again."""
@@ -57,7 +68,10 @@ def _unknown(context: JobContext) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`weight`: share of the job's progress. `is_done` answers from the host or the database, not from the step's row."""
+    """`weight`: share of the job's progress. `is_done` answers from the host or the database, not from the step's row.
+
+    `is_done` is asked before every `do`. A step that was done before this job first came to it is skipped and never undone.
+    """
 
     name: str
     title: str
@@ -71,33 +85,46 @@ class Step:
 class Workflow:
     """`on_success`, `on_failure`: database only, run in the transaction of the final transition. `on_failure` runs after the undo.
 
-    `undoes`: False for work where half is better than none (power actions have nothing to undo).
-    `max_wait_s`: how long an unreachable host is waited for before the job is undone.
+    `error` of the context tells `on_failure` why; it is None after a cancel.
+    `max_wait_s`: how long an unreachable host is waited for before the job is undone, and again before the undo is given up.
     """
 
     kind: str
     steps: tuple[Step, ...]
     on_success: Callable[[JobContext], None] = _nothing
     on_failure: Callable[[JobContext], None] = _nothing
-    can_cancel: bool = True
-    can_retry: bool = True
     max_wait_s: float = 60.0
 
 
-_paths: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What the web process knows of a workflow without importing it."""
+
+    path: str
+    can_cancel: bool = True
+    can_retry: bool = True
 
 
-def register_workflow(kind: str, path: str) -> None:
-    _paths[kind] = path
+_registered: dict[str, Registration] = {}
+
+
+def register_workflow(kind: str, path: str, *, can_cancel: bool = True, can_retry: bool = True) -> None:
+    """`can_retry`: a failed job may be started again with the same args (its `on_failure` left the rows it needs)."""
+    _registered[kind] = Registration(path, can_cancel, can_retry)
+
+
+def registration_of(kind: str) -> Registration:
+    return _registered.get(kind, Registration("", can_cancel=False, can_retry=False))
 
 
 def workflow_kinds() -> list[str]:
-    return sorted(_paths)
+    return sorted(_registered)
 
 
 def workflow_for(kind: str) -> Workflow:
     """Imports the steps: worker and tests only."""
-    workflow = import_string(_paths[kind])
+    path = _registered[kind].path
+    workflow = import_string(path)
     if not isinstance(workflow, Workflow):
-        raise TypeError(f"{_paths[kind]} is not a Workflow")
+        raise TypeError(f"{path} is not a Workflow")
     return workflow
