@@ -2,5 +2,8 @@
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
+from django.urls import path
 
-websocket = AuthMiddlewareStack(URLRouter([]))
+from live.consumer import LiveConsumer
+
+websocket = AuthMiddlewareStack(URLRouter([path("ws/live/", LiveConsumer.as_asgi())]))

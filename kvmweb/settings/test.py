@@ -11,3 +11,4 @@ SECRET_KEY = "test"
 HYPERVISOR_CONNECTOR = "hypervisor.fake.connect"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+LIVE_IN_PROCESS = True

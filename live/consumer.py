@@ -1,0 +1,154 @@
+"""The socket behind /ws/live/: subscriptions in, snapshots and deltas out. What is sent is made elsewhere (`live.topics`).
+
+One writer task per socket sends everything: a snapshot and the deltas after it stay in order, and a slow browser holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import orjson
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from live import bus, rights, topics
+from live.hub import hub
+from live.origin import header, is_our_origin
+from live.outbox import Delta, Item, Notice, Outbox, SnapshotDue
+from tenants.actor import Actor
+
+logger = logging.getLogger(__name__)
+
+MAX_FRAME_BYTES = 16 * 1024
+MAX_TOPICS = 200
+COALESCE_S = 0.01
+"""After a write the next one waits this long, so that a burst becomes one message per row. A lone change is not delayed."""
+NOT_LOGGED_IN, RIGHTS_LOST = 4401, 4403
+
+off_loop = database_sync_to_async(lambda function, *args: function(*args), thread_sensitive=False)
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    channel_layer_alias = "none: changes come through live.hub"
+    actor: Actor
+    login: rights.Login
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Not the parent's: it makes a thread hop per message to close database connections, which nothing here opens on this loop.
+        handler = {
+            "websocket.connect": self.websocket_connect,
+            "websocket.receive": self.websocket_receive,
+            "websocket.disconnect": self.websocket_disconnect,
+        }[message["type"]]
+        await handler(message)
+
+    async def connect(self) -> None:
+        self.granted: dict[str, topics.Topic] = {}
+        self.outbox = Outbox()
+        self.writer: asyncio.Task[None] | None = None
+        authorization = header(self.scope, b"authorization")
+        token = authorization.removeprefix("Token ") if authorization.startswith("Token ") else ""
+        # A script with a token sends no cookie, so no foreign page can act for it: only cookies need the Origin.
+        if not is_our_origin(self.scope) and (not token or header(self.scope, b"origin")):
+            await self.close()
+            return
+        found = await off_loop(lambda: rights.log_in(self.scope, token=token))
+        await self.accept()
+        if found is None:
+            await self.close(code=NOT_LOGGED_IN)
+            return
+        self.actor, self.login = found
+        await hub().join(self)
+        self.writer = asyncio.create_task(self._write())
+
+    async def disconnect(self, code: int) -> None:
+        await hub().leave(self)
+        if self.writer is not None:
+            self.writer.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.writer is None:
+            return
+        try:
+            if text_data is None or len(text_data) > MAX_FRAME_BYTES:
+                raise ValueError
+            message = orjson.loads(text_data)
+            wanted, unwanted = message.get("subscribe", []), message.get("unsubscribe", [])
+            if set(message) - {"subscribe", "unsubscribe"} or not all(isinstance(topic, str) for topic in [*wanted, *unwanted]):
+                raise ValueError
+        except (ValueError, TypeError, AttributeError):
+            self._complain('Send {"subscribe": ["guests", "guest:<id>"]} as text of at most 16 KiB.')
+            return
+        for topic in unwanted:
+            self.granted.pop(topic, None)
+            self.outbox.forget(topic)
+        for topic in wanted:
+            self._subscribe(topic)
+
+    def _subscribe(self, topic: str) -> None:
+        registered = topics.topic_for(topic)
+        if registered is None:
+            self.outbox.notice({"topic": topic, "type": "refused"})
+        elif len(self.granted) >= MAX_TOPICS and topic not in self.granted:
+            self._complain(f"One socket carries at most {MAX_TOPICS} topics. Unsubscribe some, or open another.")
+        else:
+            # From now on deltas are kept, so that none is lost between the snapshot and the first of them.
+            self.granted[topic] = registered
+            self.outbox.snapshot(topic)
+
+    def _complain(self, message: str) -> None:
+        self.outbox.notice({"type": "error", "error": {"code": "invalid", "message": message}})
+
+    # -- from the hub -------------------------------------------------------------------------------------------------------------
+    def on_changes(self, changes: list[dict[str, Any]]) -> None:
+        for change in changes:
+            for topic in topics.topics_of(change["kind"], change["id"]):
+                registered = self.granted.get(topic)
+                if registered is not None and topics.may_receive(self.actor, registered, change["tenant"]):
+                    self.outbox.delta(topic, change["id"], Delta(topic, change["type"], change["version"], change["data"]))
+
+    def on_link(self, *, is_up: bool) -> None:
+        if is_up:
+            for topic in self.granted:
+                self.outbox.snapshot(topic)
+        else:
+            self.outbox.notice({"type": "stalled"})
+
+    async def on_rights_lost(self) -> None:
+        self.granted.clear()
+        await self.close(code=RIGHTS_LOST)
+
+    # -- to the browser -----------------------------------------------------------------------------------------------------------
+    async def _write(self) -> None:
+        while True:
+            for item in await self.outbox.take():
+                try:
+                    frame = await self._frame(item)
+                except Exception:
+                    logger.exception("Could not make a live frame.")
+                    continue
+                if frame is not None:
+                    await self.send(text_data=bus.encode(frame).decode())
+            await asyncio.sleep(COALESCE_S)
+
+    async def _frame(self, item: Item) -> dict[str, Any] | None:
+        if isinstance(item, Notice):
+            return item.frame
+        if isinstance(item, SnapshotDue):
+            return await self._snapshot(item.topic)
+        registered = self.granted.get(item.topic)
+        if registered is None:
+            return None
+        data = item.data if item.type == "removed" else registered.shape(self.actor, item.data)
+        return None if data is None else {"topic": item.topic, "type": item.type, "version": item.version, "data": data}
+
+    async def _snapshot(self, topic: str) -> dict[str, Any] | None:
+        if topic not in self.granted:
+            return None
+        data = await off_loop(topics.take_snapshot, self.actor, topic)
+        if data is None:
+            self.granted.pop(topic, None)
+            return {"topic": topic, "type": "refused"}
+        return {"topic": topic, "type": "snapshot", "version": data.get("version", 0), "data": data}

@@ -1,0 +1,140 @@
+"""The receiving side of the bus: one per event loop, shared by its sockets. Hands changes on and closes sockets that lost their rights.
+
+When redis was away messages may be lost, so every socket is told to take fresh snapshots once it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import orjson
+import redis.asyncio as aioredis
+from channels.db import database_sync_to_async
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from live import bus, rights
+
+logger = logging.getLogger(__name__)
+
+RECHECK_S = 3.0
+"""Losing a right closes the socket within 5 s."""
+
+
+class Receiver(Protocol):
+    login: rights.Login
+
+    def on_changes(self, changes: list[dict[str, Any]]) -> None: ...
+    def on_link(self, *, is_up: bool) -> None:
+        """The bus was lost, or is back after it was lost: then snapshots are due."""
+
+    async def on_rights_lost(self) -> None: ...
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.receivers: set[Receiver] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_linked = asyncio.Event()
+
+    async def join(self, receiver: Receiver) -> None:
+        """Returns when changes are being heard, so that a snapshot taken now misses none; after 1 s at most when redis is away."""
+        self.receivers.add(receiver)
+        if not self._tasks:
+            listen = self._no_redis() if settings.LIVE_IN_PROCESS else self._listen()
+            self._tasks = [asyncio.create_task(listen), asyncio.create_task(self._recheck())]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._is_linked.wait(), 1.0)
+        if not self._is_linked.is_set():
+            receiver.on_link(is_up=False)
+
+    async def leave(self, receiver: Receiver) -> None:
+        self.receivers.discard(receiver)
+        if not self.receivers:
+            tasks, self._tasks = self._tasks, []
+            self._is_linked.clear()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def deliver(self, message: bytes) -> None:
+        changes = orjson.loads(message)
+        for receiver in list(self.receivers):
+            try:
+                receiver.on_changes(changes)
+            except Exception:
+                logger.exception("A live socket could not take a change.")
+
+    async def _no_redis(self) -> None:
+        self._is_linked.set()
+
+    async def _listen(self) -> None:
+        while True:
+            # No retries inside the client: it would reconnect silently and nobody would know that messages were lost.
+            client = aioredis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 0), socket_connect_timeout=2)
+            try:
+                async with client.pubsub() as pubsub:
+                    await pubsub.subscribe(bus.channel())
+                    async for message in pubsub.listen():
+                        if message["type"] == "subscribe":
+                            self._set_link(is_up=True)
+                        elif message["type"] == "message":
+                            self.deliver(message["data"])
+            except (RedisError, OSError) as error:
+                logger.warning("The live bus is down: %s. Trying again.", error)
+            finally:
+                with contextlib.suppress(Exception):
+                    await client.aclose()
+            self._set_link(is_up=False)
+            await asyncio.sleep(0.5)
+
+    def _set_link(self, *, is_up: bool) -> None:
+        was_up, is_first = self._is_linked.is_set(), not hasattr(self, "_was_linked")
+        if is_up:
+            self._is_linked.set()
+            self._was_linked = True
+        else:
+            self._is_linked.clear()
+        if was_up != is_up and not (is_up and is_first):
+            for receiver in list(self.receivers):
+                receiver.on_link(is_up=is_up)
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(RECHECK_S)
+            try:
+                logins = [receiver.login for receiver in self.receivers]
+                valid = await database_sync_to_async(rights.still_valid, thread_sensitive=False)(logins)
+            except Exception:
+                # A database outage is not a loss of rights; nothing new can be read meanwhile either.
+                logger.exception("Could not check the rights of open sockets.")
+                continue
+            await self._close(receiver for receiver in list(self.receivers) if receiver.login not in valid)
+
+    async def _close(self, receivers: Iterable[Receiver]) -> None:
+        await asyncio.gather(*(receiver.on_rights_lost() for receiver in receivers), return_exceptions=True)
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]
+
+
+def deliver_here(message: bytes) -> None:
+    """Without redis (tests): to every hub of this process, from any thread."""
+    for one in list(_hubs.values()):
+        with contextlib.suppress(RuntimeError):  # The loop of an earlier test is closed.
+            one.loop.call_soon_threadsafe(one.deliver, message)
