@@ -83,6 +83,10 @@ class Guest(models.Model):
             models.Index(fields=["state", "name", "id"], name="guest_by_state"),
             models.Index(fields=["host", "state"], name="guest_of_host"),
             models.Index(fields=["created_at", "id"], name="guest_by_age"),
+            models.Index(fields=["memory_mib", "name", "id"], name="guest_by_memory"),
+            models.Index(fields=["vcpus", "name", "id"], name="guest_by_vcpus"),
+            models.Index(fields=["tenant", "name", "id"], name="guest_of_tenant_by_name"),
+            models.Index(fields=["id"], name="guest_missing", condition=models.Q(is_missing=True)),
         ]
 
     def __str__(self) -> str:

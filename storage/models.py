@@ -52,6 +52,7 @@ class Image(models.Model):
         BUILDING = "building", "building"
         READY = "ready", "ready"
         FAILED = "failed", "failed"
+        DELETING = "deleting", "deleting"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, null=True, blank=True, on_delete=models.PROTECT, related_name="images")
@@ -113,6 +114,8 @@ class Volume(models.Model):
     allocation_bytes = models.BigIntegerField(default=0)
     backing = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="overlays")
     image = models.ForeignKey(Image, null=True, blank=True, on_delete=models.PROTECT, related_name="volumes")
+    maker_job_id = models.UUIDField(null=True)
+    """The job that is filling it: others that need the same image base wait for that one."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[TenantQuerySet[Volume]] = TenantQuerySet.as_manager()  # type: ignore[assignment]

@@ -1,0 +1,189 @@
+"""Reading guests: lists, one guest, counts. Every function takes the actor and starts from `visible_to`; none talks to a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Model, Prefetch, Q, QuerySet, Sum, TextField
+from django.db.models.functions import Cast, Coalesce
+from django.utils import timezone
+
+from guests.models import Guest, GuestDisk, GuestNic, GuestState
+from guests.payload import Payload, for_actor, guest_payload
+from guests.states import ACTIVE_STATES
+from hosts.models import Host, HostState
+from jobs.selectors import active_jobs_for
+from kvmweb.errors import InvalidInput
+from tenants.actor import Actor
+
+ORDERINGS: dict[str, tuple[str, ...]] = {
+    "name": ("name", "id"),
+    "-name": ("-name", "-id"),
+    "state": ("state", "name", "id"),
+    "-state": ("-state", "-name", "-id"),
+    "created_at": ("created_at", "id"),
+    "-created_at": ("-created_at", "-id"),
+    "memory_mib": ("memory_mib", "name", "id"),
+    "-memory_mib": ("-memory_mib", "-name", "-id"),
+    "vcpus": ("vcpus", "name", "id"),
+    "-vcpus": ("-vcpus", "-name", "-id"),
+    "cpu_percent": ("cpu_load", "name", "id"),
+    "-cpu_percent": ("-cpu_load", "-name", "-id"),
+}
+"""What `ordering` may be -> columns, ending in the id so that a keyset page never skips or repeats a row."""
+
+SORTABLE = tuple(name for name in ORDERINGS if not name.startswith("-"))
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFilter:
+    """Empty fields do not filter. `host`, `tenant` and `image` are ids; `state` also takes "missing"."""
+
+    search: str = ""
+    state: str = ""
+    host: str = ""
+    tenant: str = ""
+    image: str = ""
+    tag: str = ""
+    os: str = ""
+    problems: bool = False
+    ordering: str = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What guests hold of a host now: those that run, and those being created."""
+
+    vcpus: int = 0
+    memory_mib: int = 0
+    creating_memory_mib: int = 0
+
+
+def guest_list(actor: Actor, wanted: GuestFilter | None = None) -> QuerySet[Guest]:
+    """Ordered, filtered rows with all that `guest_payload` needs: three queries for a page of any size."""
+    wanted = wanted or GuestFilter()
+    if wanted.ordering not in ORDERINGS:
+        raise InvalidInput(fields={"ordering": f"Choose one of {', '.join(SORTABLE)}, with - in front for descending."})
+    rows = _filtered(Guest.objects.visible_to(actor), wanted)
+    if "cpu_percent" in wanted.ordering:
+        # A guest that is off has no load; NULL cannot be a keyset position.
+        rows = rows.annotate(cpu_load=Coalesce("cpu_percent", -1.0))
+    return with_details(rows).order_by(*ORDERINGS[wanted.ordering])
+
+
+def with_details(rows: QuerySet[Guest]) -> QuerySet[Guest]:
+    disks = GuestDisk.objects.select_related("volume__pool")
+    nics = GuestNic.objects.select_related("network")
+    return rows.select_related("tenant", "host", "image").prefetch_related(Prefetch("disks", disks), Prefetch("nics", nics))
+
+
+def guest_for(actor: Actor | None, guest_id: UUID | str) -> Guest:
+    """The guest with its details, or NotFound."""
+    return with_details(Guest.objects.all()).get_visible(actor, guest_id)  # type: ignore[attr-defined]
+
+
+def guest_payloads(actor: Actor, guests: Iterable[Guest]) -> list[Payload]:
+    """A page of guests as `actor` sees them; the active jobs of all of them in one query."""
+    page = list(guests)
+    jobs = active_jobs_for([guest.pk for guest in page])
+    return [for_actor(actor, guest_payload(guest, active_job=jobs.get(guest.pk))) for guest in page]
+
+
+def guest_view(actor: Actor, guest: Guest) -> Payload:
+    return guest_payloads(actor, [guest])[0]
+
+
+def guest_summary(actor: Actor) -> dict[str, Any]:
+    """{"total", "by_state", "missing", "problems"}: counts over what `actor` sees, answered from indexes."""
+    rows = Guest.objects.visible_to(actor).order_by()
+    by_state = dict.fromkeys(GuestState.values, 0)
+    by_state.update({line["state"]: line["n"] for line in rows.values("state").annotate(n=Count("pk"))})
+    missing = rows.filter(is_missing=True).count()
+    return {"total": sum(by_state.values()), "by_state": by_state, "missing": missing, "problems": _problem_count(rows, missing, by_state)}
+
+
+def _problem_count(rows: QuerySet[Guest], missing: int, by_state: dict[str, int]) -> int:
+    """As `_problems` counts, in parts: an OR over three columns would read every row."""
+    down = list(_hosts_down().values_list("pk", flat=True))
+    crashed = by_state[GuestState.CRASHED]
+    if crashed and missing:
+        crashed = rows.filter(state=GuestState.CRASHED, is_missing=False).count()
+    if not down:
+        return missing + crashed
+    on_hosts_down = rows.filter(host_id__in=down)
+    both = on_hosts_down.filter(Q(is_missing=True) | Q(state=GuestState.CRASHED)).count()
+    return missing + crashed + on_hosts_down.count() - both
+
+
+def _hosts_down() -> QuerySet[Host]:
+    return Host.objects.filter(state=HostState.UNREACHABLE)
+
+
+def _filtered(rows: QuerySet[Guest], wanted: GuestFilter) -> QuerySet[Guest]:
+    for column, value in (("host_id", wanted.host), ("tenant_id", wanted.tenant), ("image_id", wanted.image)):
+        if value:
+            rows = rows.filter(**{column: _id(column.removesuffix("_id"), value)})
+    if wanted.state == "missing":
+        rows = rows.filter(is_missing=True)
+    elif wanted.state:
+        states = wanted.state.split(",")
+        if not set(states) <= set(GuestState.values):
+            raise InvalidInput(fields={"state": f"Choose from {', '.join(GuestState.values)} or missing."})
+        rows = rows.filter(state__in=states) if len(states) > 1 else rows.filter(state=states[0])
+    if wanted.os:
+        rows = rows.filter(os=wanted.os)
+    if wanted.tag:
+        rows = rows.annotate(tags_text=Cast("tags", TextField())).filter(tags_text__contains=f'"{wanted.tag}"')
+    if wanted.problems:
+        rows = rows.filter(Q(is_missing=True) | Q(state=GuestState.CRASHED) | Q(host_id__in=_hosts_down()))
+    for word in wanted.search.split()[:8]:
+        rows = _matching(rows, word[:100])
+    return rows
+
+
+def _matching(rows: QuerySet[Guest], word: str) -> QuerySet[Guest]:
+    """Name, address, tag, tenant, host or MAC contain `word`; an id matches whole."""
+    # Cast: a JSON column compares as JSON, not as text, on PostgreSQL.
+    rows = rows.annotate(tags_text=Cast("tags", TextField()), addresses_text=Cast("addresses", TextField()))
+    found = (
+        Q(name__icontains=word)
+        | Q(addresses_text__icontains=word)
+        | Q(tags_text__icontains=word)
+        | Q(tenant__name__icontains=word)
+        | Q(host__name__icontains=word)
+        | Q(os__icontains=word)
+    )
+    if ":" in word:
+        found |= Q(pk__in=GuestNic.objects.filter(mac__icontains=word).values("guest_id"))
+    try:
+        found |= Q(pk=UUID(word)) | Q(uuid=UUID(word))
+    except ValueError:
+        pass
+    return rows.filter(found)
+
+
+def _id(name: str, value: str) -> UUID:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise InvalidInput(fields={name: "This is not an id."}) from None
+
+
+def allocations(hosts: Iterable[Model]) -> dict[UUID, Allocation]:
+    """Host id -> what its guests hold. Guests being created count from the moment their row is written."""
+    holding = Guest.objects.filter(host__in=list(hosts), is_missing=False).order_by()
+    held = holding.filter(state__in=[*ACTIVE_STATES, GuestState.CREATING]).values("host_id")
+    lines = held.annotate(
+        cpus=Sum("vcpus"),
+        mib=Sum("memory_mib"),
+        creating=Coalesce(Sum("memory_mib", filter=Q(state=GuestState.CREATING)), 0),
+    )
+    return {line["host_id"]: Allocation(line["cpus"], line["mib"], line["creating"]) for line in lines}
+
+
+def expiring_guests(actor: Actor, within: timedelta) -> QuerySet[Guest]:
+    return Guest.objects.visible_to(actor).filter(expires_at__lte=timezone.now() + within).order_by("expires_at", "id")
