@@ -81,10 +81,11 @@ class Guest(models.Model):
             models.Index(fields=["name", "id"], name="guest_by_name"),
             models.Index(fields=["tenant", "state"], name="guest_count_of_tenant"),
             models.Index(fields=["state", "name", "id"], name="guest_by_state"),
+            models.Index(fields=["state", "id"], name="guest_sorted_by_state"),
             models.Index(fields=["host", "state"], name="guest_of_host"),
             models.Index(fields=["created_at", "id"], name="guest_by_age"),
-            models.Index(fields=["memory_mib", "name", "id"], name="guest_by_memory"),
-            models.Index(fields=["vcpus", "name", "id"], name="guest_by_vcpus"),
+            models.Index(fields=["memory_mib", "id"], name="guest_by_memory"),
+            models.Index(fields=["vcpus", "id"], name="guest_by_vcpus"),
             models.Index(fields=["tenant", "name", "id"], name="guest_of_tenant_by_name"),
             models.Index(fields=["id"], name="guest_missing", condition=models.Q(is_missing=True)),
         ]

@@ -15,11 +15,15 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='guest',
-            index=models.Index(fields=['memory_mib', 'name', 'id'], name='guest_by_memory'),
+            index=models.Index(fields=['state', 'id'], name='guest_sorted_by_state'),
         ),
         migrations.AddIndex(
             model_name='guest',
-            index=models.Index(fields=['vcpus', 'name', 'id'], name='guest_by_vcpus'),
+            index=models.Index(fields=['memory_mib', 'id'], name='guest_by_memory'),
+        ),
+        migrations.AddIndex(
+            model_name='guest',
+            index=models.Index(fields=['vcpus', 'id'], name='guest_by_vcpus'),
         ),
         migrations.AddIndex(
             model_name='guest',
