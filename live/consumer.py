@@ -76,11 +76,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 raise ValueError
             message = orjson.loads(text_data)
             wanted, unwanted = message.get("subscribe", []), message.get("unsubscribe", [])
-            if set(message) - {"subscribe", "unsubscribe"} or not all(isinstance(topic, str) for topic in [*wanted, *unwanted]):
+            if set(message) - {"subscribe", "unsubscribe", "ping"} or not all(isinstance(topic, str) for topic in [*wanted, *unwanted]):
                 raise ValueError
         except (ValueError, TypeError, AttributeError):
             self._complain('Send {"subscribe": ["guests", "guest:<id>"]} as text of at most 16 KiB.')
             return
+        if "ping" in message:
+            self.outbox.notice({"type": "pong"})
         for topic in unwanted:
             self.granted.pop(topic, None)
             self.outbox.forget(topic)
