@@ -1,0 +1,9 @@
+# Debian packages by purpose, sourced by the scripts.
+BUILD_PACKAGES=(python3-venv python3-dev gcc libc6-dev pkg-config libvirt-dev ca-certificates)
+SERVICE_PACKAGES=(redis-server)
+HYPERVISOR_PACKAGES=(
+    libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base ovmf swtpm swtpm-tools osinfo-db
+    iproute2 iptables nftables openssh-client
+)
+IMAGE_PACKAGES=(mmdebstrap grub-common grub-pc-bin e2fsprogs)
+TEST_PACKAGES=(postgresql chromium)
