@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -24,18 +25,29 @@ _BLANK_PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC
 
 
 class FakeSerialLine:
-    """A line whose guest echoes what it is sent."""
+    """A line whose guest greets and then echoes what it is sent."""
 
     def __init__(self) -> None:
         self._ours, self._guests = socket.socketpair()
-        self._guests.sendall(b"fake guest\r\n")
+        self._guests.sendall(b"kvmweb echo guest\r\n")
+        threading.Thread(target=self._echo, daemon=True).start()
 
     def fileno(self) -> int:
         return self._ours.fileno()
 
     def close(self) -> None:
         self._ours.close()
-        self._guests.close()
+        self.end()
+
+    def end(self) -> None:
+        """As when the guest stops."""
+        with suppress(OSError):
+            self._guests.shutdown(socket.SHUT_RDWR)
+
+    def _echo(self) -> None:
+        with suppress(OSError), self._guests:
+            while data := self._guests.recv(65536):
+                self._guests.sendall(data)
 
 
 class FakeHost(FakeStorage):
@@ -211,7 +223,9 @@ class FakeHost(FakeStorage):
     @call
     def open_serial(self, uuid: UUID, *, take_over: bool) -> FakeSerialLine:
         self._active(uuid)
-        return FakeSerialLine()
+        line = FakeSerialLine()
+        self.machine.serial_lines.append((uuid, line.end))
+        return line
 
     def _active(self, uuid: UUID) -> FakeGuest:
         guest = self.machine.guest(uuid)

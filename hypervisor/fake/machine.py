@@ -100,6 +100,8 @@ class FakeMachine:
         self.leases: dict[str, list[tuple[str, str, str]]] = {}
         """Network name -> (mac, address, hostname)."""
         self.listeners: list[Listener] = []
+        self.serial_lines: list[tuple[UUID, Callable[[], None]]] = []
+        """(guest, what ends the line), for every line opened."""
         self.connection_era = 0
         """Connections opened in an earlier era are dead."""
 
@@ -135,6 +137,11 @@ class FakeMachine:
     def set_power(self, guest: FakeGuest, state: PowerState) -> None:
         """Move a guest to `state` and tell; a transient guest that stops is gone."""
         guest.power_state = state
+        if state is PowerState.SHUTOFF:
+            for uuid, end_line in self.serial_lines:
+                if uuid == guest.uuid:
+                    end_line()
+            self.serial_lines = [line for line in self.serial_lines if line[0] != guest.uuid]
         if state is PowerState.SHUTOFF and not guest.is_persistent:
             del self.guests[guest.uuid]
             self.tell(EventKind.GUEST_REMOVED, guest)

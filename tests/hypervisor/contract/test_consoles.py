@@ -1,0 +1,84 @@
+"""Displays and serial lines, on a guest that really answers: a boot sector that greets and echoes."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import time
+
+import pytest
+
+from hypervisor.errors import HypervisorError
+from hypervisor.observed import PowerState
+from hypervisor.port import Host
+from hypervisor.specs import DiskSpec, GuestSpec, VolumeSpec
+from tests.hypervisor.contract.conftest import Bench
+from tests.hypervisor.specs_for_tests import ECHO_DISK, ECHO_GREETING
+
+
+def echo_guest(bench: Bench) -> GuestSpec:
+    pool = bench.with_pool()
+    volume = bench.host.create_volume(pool, VolumeSpec("echo.raw", len(ECHO_DISK), "raw"))
+    bench.host.upload_volume(pool, "echo.raw", io.BytesIO(ECHO_DISK), len(ECHO_DISK), lambda done, total: None)
+    spec = bench.spec("echo", disks=(DiskSpec("vda", volume.path, "raw", boot_order=1),))
+    bench.host.define_guest(spec)
+    return spec
+
+
+def read_until(line: socket.socket, text: bytes, *, limit_s: float = 20.0) -> bytes:
+    line.settimeout(limit_s)
+    seen = b""
+    while text not in seen:
+        data = line.recv(65536)
+        assert data, f"the line ended after {seen!r}"
+        seen += data
+    return seen
+
+
+def test_the_serial_line_greets_echoes_and_ends_with_the_guest(bench: Bench, host: Host) -> None:
+    bench.needs("serial lines")
+    spec = echo_guest(bench)
+    host.start_guest(spec.uuid)
+    line = host.open_serial(spec.uuid, take_over=False)
+    with socket.socket(fileno=os.dup(line.fileno())) as terminal:
+        read_until(terminal, ECHO_GREETING)
+        terminal.sendall(b"are you there?")
+        read_until(terminal, b"are you there?")
+        host.force_off_guest(spec.uuid)
+        terminal.settimeout(5)
+        while terminal.recv(65536):
+            pass
+    line.close()
+
+
+def test_the_display_speaks_rfb(bench: Bench, host: Host) -> None:
+    bench.needs("displays")
+    spec = bench.started()
+    with socket.socket(fileno=host.open_display(spec.uuid)) as display:
+        display.settimeout(5)
+        assert display.recv(12) == b"RFB 003.008\n"
+
+
+def test_the_screen_can_be_pictured(bench: Bench, host: Host) -> None:
+    spec = bench.started()
+    assert host.screenshot(spec.uuid).startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_a_stopped_guest_has_no_console(bench: Bench, host: Host) -> None:
+    spec = bench.defined()
+    with pytest.raises(HypervisorError):
+        host.open_display(spec.uuid)
+    with pytest.raises(HypervisorError):
+        host.open_serial(spec.uuid, take_over=True)
+
+
+def test_a_guest_may_ignore_a_shutdown(bench: Bench, host: Host) -> None:
+    bench.needs("guest that can ignore anything", missing_on=("fake", "test-file", "test-daemon"))
+    spec = echo_guest(bench)
+    host.start_guest(spec.uuid)
+    host.shutdown_guest(spec.uuid)
+    time.sleep(1)
+    state = host.guest_state(spec.uuid)
+    assert state is not None
+    assert state.power_state is PowerState.RUNNING
