@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import libvirt
 
 from hypervisor.libvirt.base import Connected
-from hypervisor.libvirt.translate import translating
+from hypervisor.libvirt.translate import translated
 from hypervisor.observed import EventKind, HostEvent, PowerState
 
 OnEvent = Callable[[HostEvent], None]
@@ -29,65 +31,90 @@ _CERTAIN_STATES: dict[tuple[int, int | None], PowerState] = {
 
 
 class EventCalls(Connected):
+    """libvirt takes one callback per kind of event and connection ("event callback already tracked"), so subscribers share one set."""
+
+    def __init__(self, connection: Any, *, is_local: bool = False) -> None:
+        super().__init__(connection, is_local=is_local)
+        self._listeners: list[OnEvent] = []
+        self._deregister: list[Callable[[], Any]] = []
+        self._listeners_lock = threading.Lock()
+
     def subscribe(self, on_event: OnEvent) -> AbstractContextManager[None]:
         return self._subscription(on_event)
 
     @contextmanager
     def _subscription(self, on_event: OnEvent) -> Iterator[None]:
-        undo: list[Callable[[], Any]] = []
+        with self._listeners_lock:
+            self._listeners.append(on_event)
+            is_first = len(self._listeners) == 1
+            try:
+                if is_first:
+                    self._register()
+            except BaseException:
+                self._stop_listening(on_event)
+                raise
         try:
-            with translating():
-                self._register_guests(on_event, undo)
-                self._register_others(on_event, undo)
             yield
         finally:
-            for deregister in undo:
+            with self._listeners_lock:
+                self._stop_listening(on_event)
+
+    def _stop_listening(self, on_event: OnEvent) -> None:
+        self._listeners.remove(on_event)
+        if not self._listeners:
+            for deregister in self._deregister:
                 with suppress(libvirt.libvirtError):  # a dead connection has forgotten its callbacks
                     deregister()
+            self._deregister = []
 
-    def _register_guests(self, on_event: OnEvent, undo: list[Callable[[], Any]]) -> None:
+    def _tell(self, event: HostEvent) -> None:
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    @translated
+    def _register(self) -> None:
+        connection = self._connection
+        for event_id, callback in self._guest_callbacks():
+            number = connection.domainEventRegisterAny(None, event_id, callback, None)
+            self._deregister.append(partial(connection.domainEventDeregisterAny, number))
+
+        def pool(_connection: Any, pool: Any, *_details: Any) -> None:
+            self._tell(_event(EventKind.POOL, pool))
+
+        def network(_connection: Any, network: Any, *_details: Any) -> None:
+            self._tell(_event(EventKind.NETWORK, network))
+
+        def closed(_connection: Any, _reason: int, _opaque: Any) -> None:
+            self._tell(HostEvent(EventKind.CLOSED, time.monotonic()))
+
+        number = connection.storagePoolEventRegisterAny(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, pool, None)
+        self._deregister.append(partial(connection.storagePoolEventDeregisterAny, number))
+        number = connection.networkEventRegisterAny(None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, network, None)
+        self._deregister.append(partial(connection.networkEventDeregisterAny, number))
+        with suppress(libvirt.libvirtError):  # a driver without a daemon cannot lose its connection
+            connection.registerCloseCallback(closed, None)
+            self._deregister.append(connection.unregisterCloseCallback)
+
+    def _guest_callbacks(self) -> list[tuple[int, Callable[..., None]]]:
         def lifecycle(_connection: Any, domain: Any, event: int, detail: int, _opaque: Any) -> None:
-            on_event(_lifecycle_event(domain, event, detail))
+            self._tell(_lifecycle_event(domain, event, detail))
 
         def reread(_connection: Any, domain: Any, *_details: Any) -> None:
-            on_event(_event(EventKind.GUEST, domain))
+            self._tell(_event(EventKind.GUEST, domain))
 
         def redefined(_connection: Any, domain: Any, *_details: Any) -> None:
-            on_event(_event(EventKind.GUEST, domain, definition_changed=True))
+            self._tell(_event(EventKind.GUEST, domain, definition_changed=True))
 
         def agent(_connection: Any, domain: Any, *_details: Any) -> None:
-            on_event(_event(EventKind.AGENT, domain))
+            self._tell(_event(EventKind.AGENT, domain))
 
-        callbacks: list[tuple[int, Callable[..., None]]] = [
+        return [
             (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle),
             (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, reread),
             (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, agent),
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, redefined),
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, redefined),
         ]
-        for event_id, callback in callbacks:
-            number = self._connection.domainEventRegisterAny(None, event_id, callback, None)
-            undo.append(lambda number=number: self._connection.domainEventDeregisterAny(number))  # type: ignore[misc]
-
-    def _register_others(self, on_event: OnEvent, undo: list[Callable[[], Any]]) -> None:
-        connection = self._connection
-
-        def pool(_connection: Any, pool: Any, *_details: Any) -> None:
-            on_event(_event(EventKind.POOL, pool))
-
-        def network(_connection: Any, network: Any, *_details: Any) -> None:
-            on_event(_event(EventKind.NETWORK, network))
-
-        def closed(_connection: Any, _reason: int, _opaque: Any) -> None:
-            on_event(HostEvent(EventKind.CLOSED, time.monotonic()))
-
-        number = connection.storagePoolEventRegisterAny(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, pool, None)
-        undo.append(lambda: connection.storagePoolEventDeregisterAny(number))
-        other = connection.networkEventRegisterAny(None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, network, None)
-        undo.append(lambda: connection.networkEventDeregisterAny(other))
-        with suppress(libvirt.libvirtError):  # a driver without a daemon cannot lose its connection
-            connection.registerCloseCallback(closed, None)
-            undo.append(connection.unregisterCloseCallback)
 
 
 def _lifecycle_event(domain: Any, event: int, detail: int) -> HostEvent:

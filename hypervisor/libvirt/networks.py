@@ -36,6 +36,8 @@ class NetworkCalls(Connected):
     @translated
     def leases(self, network: str) -> list[Lease]:
         found = self._connection.networkLookupByName(network)
+        if self.is_test_driver:
+            return []
         return [
             Lease(
                 mac=(lease.get("mac") or "").lower(),

@@ -51,6 +51,7 @@ _BY_TEXT: tuple[tuple[str, type[HypervisorError]], ...] = (
     ("No space left on device", NoSpace),
     # libvirt 9.0 says VIR_ERR_OPERATION_FAILED for a name that another guest, pool or network has.
     ("already exists", AlreadyExists),
+    ("storage volume name", AlreadyExists),  # "... 'x' already in use", from a copy
     ("File exists", AlreadyExists),
     ("is already defined", AlreadyExists),
     # A connection lost in the middle of a call is VIR_ERR_INTERNAL_ERROR or VIR_ERR_SYSTEM_ERROR.

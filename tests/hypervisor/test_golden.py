@@ -29,6 +29,7 @@ BUILT: dict[str, tuple[etree._Element, str, Any]] = {
     **{f"network-{name}": (build_network(spec), "network.rng", spec) for name, spec in NETWORKS.items()},
 }
 
+SPEC_CLASSES = (GuestSpec, DiskSpec, NicSpec, VolumeSpec, PoolSpec, NetworkSpec)
 NOT_IN_XML = {
     (GuestSpec, "autostart"),  # a call of its own: set_autostart
     (PoolSpec, "autostart"),
@@ -63,12 +64,10 @@ def test_every_golden_file_is_built_by_somebody() -> None:
 
 @pytest.mark.parametrize(
     ("spec_class", "field"),
-    [(cls, field.name) for cls in (GuestSpec, DiskSpec, NicSpec, VolumeSpec, PoolSpec, NetworkSpec) for field in fields(cls)],
+    [(cls, field.name) for cls in SPEC_CLASSES for field in fields(cls) if (cls, field.name) not in NOT_IN_XML],
 )
 def test_every_field_of_a_spec_shows_in_a_golden_file(spec_class: type, field: str) -> None:
     """Changing the field must change the XML of at least one golden spec: a field that nothing reads is a broken promise."""
-    if (spec_class, field) in NOT_IN_XML:
-        pytest.skip("set by a call of its own, not by XML")
     assert any(_shows(spec, spec_class, field) for _root, _schema, spec in BUILT.values())
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from hypervisor import broker_client
 from hypervisor.errors import HypervisorError
 from hypervisor.observed import PowerState
 from hypervisor.port import Host
-from hypervisor.specs import DiskSpec, GuestSpec, VolumeSpec
-from tests.hypervisor.contract.conftest import Bench
+from hypervisor.specs import DiskSpec, GuestSpec, HostAddress, VolumeSpec
+from tests.hypervisor.contract.conftest import LIBVIRT_SOCKET, Bench
 from tests.hypervisor.specs_for_tests import ECHO_DISK, ECHO_GREETING
 
 
@@ -71,6 +75,41 @@ def test_a_stopped_guest_has_no_console(bench: Bench, host: Host) -> None:
         host.open_display(spec.uuid)
     with pytest.raises(HypervisorError):
         host.open_serial(spec.uuid, take_over=True)
+
+
+def test_the_broker_process_hands_out_real_consoles(bench: Bench, host: Host, tmp_path: Path) -> None:
+    bench.needs("broker of its own: see test_broker.py", missing_on=("fake", "test-file", "test-daemon"))
+    spec = echo_guest(bench)
+    host.start_guest(spec.uuid)
+    address, path = HostAddress("local", LIBVIRT_SOCKET), str(tmp_path / "console.sock")
+    process = subprocess.Popen([sys.executable, "-m", "hypervisor.libvirt.broker", "--socket", path])
+    try:
+        wait_until_listening(path)
+        with broker_client.open_display(path, address, spec.uuid) as display:
+            assert display.recv(12) == b"RFB 003.008\n"
+        with broker_client.open_serial(path, address, spec.uuid) as first:
+            read_until(first, ECHO_GREETING)
+            first.sendall(b"shared")
+            read_until(first, b"shared")
+            with broker_client.open_serial(path, address, spec.uuid) as second:
+                assert read_until(second, b"shared").startswith(ECHO_GREETING)
+                host.force_off_guest(spec.uuid)
+                first.settimeout(5)
+                assert first.recv(65536) == b""
+        with pytest.raises(broker_client.BrokerError) as caught:
+            broker_client.open_display(path, address, spec.uuid)
+        assert caught.value.code == "not_running"
+    finally:
+        process.terminate()
+        assert process.wait(5) == 0
+    assert not Path(path).exists()
+
+
+def wait_until_listening(path: str, *, limit_s: float = 10.0) -> None:
+    ends_at = time.monotonic() + limit_s
+    while not Path(path).exists():
+        assert time.monotonic() < ends_at, "the broker did not start"
+        time.sleep(0.02)
 
 
 def test_a_guest_may_ignore_a_shutdown(bench: Bench, host: Host) -> None:

@@ -158,7 +158,7 @@ def test_a_guest_without_its_disk_does_not_start(bench: Bench, host: Host) -> No
     bench.needs("check of disk files at start")
     spec = bench.defined()
     host.delete_volume(bench.pool, "guest.qcow2")
-    with pytest.raises(HypervisorError, match="guest.qcow2"):
+    with pytest.raises(HypervisorError, match=r"guest\.qcow2"):
         host.start_guest(spec.uuid)
     assert power_of(host, spec.uuid) is PowerState.SHUTOFF
 

@@ -1,0 +1,181 @@
+"""The console broker and its client, on the fake host: what is handed out, what is refused, and who waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from hypervisor import broker_client, fake
+from hypervisor.broker_client import BrokerError, open_display_async, open_serial_async
+from hypervisor.libvirt import broker
+from hypervisor.specs import HostAddress
+from tests.hypervisor.specs_for_tests import ECHO_GREETING, PLAIN_GUEST
+
+HERE, THERE = HostAddress("unix", "/fake/here"), HostAddress("unix", "/fake/there")
+GUEST = PLAIN_GUEST.uuid
+
+
+@pytest.fixture
+async def path() -> AsyncIterator[str]:
+    """A running broker's socket, with PLAIN_GUEST running on both fake hosts."""
+    fake.reset()
+    for address in (HERE, THERE):
+        host = fake.connect(address)
+        host.define_guest(PLAIN_GUEST)
+        host.start_guest(GUEST)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "console.sock"
+        serving = asyncio.create_task(broker.Broker(fake.connect, linger_s=60).serve(broker.listen(file)))
+        yield str(file)
+        serving.cancel()
+    fake.reset()
+
+
+async def read(viewer: socket.socket, until: bytes) -> bytes:
+    viewer.setblocking(False)
+    seen = b""
+    async with asyncio.timeout(5):
+        while until not in seen:
+            data = await asyncio.get_running_loop().sock_recv(viewer, 65536)
+            if not data:
+                break
+            seen += data
+    return seen
+
+
+async def test_a_display_is_a_socket_to_the_vnc_server(path: str) -> None:
+    with await open_display_async(path, HERE, GUEST) as display:
+        assert await read(display, b"\n") == b"RFB 003.008\n"
+
+
+async def test_the_blocking_client_gets_the_same(path: str) -> None:
+    with await asyncio.to_thread(broker_client.open_display, path, HERE, GUEST) as display:
+        assert await read(display, b"\n") == b"RFB 003.008\n"
+    with await asyncio.to_thread(broker_client.open_serial, path, HERE, GUEST) as line:
+        assert ECHO_GREETING in await read(line, ECHO_GREETING)
+
+
+async def test_two_viewers_share_one_line_and_its_scrollback(path: str) -> None:
+    first = await open_serial_async(path, HERE, GUEST)
+    await read(first, ECHO_GREETING)
+    await asyncio.get_running_loop().sock_sendall(first, b"typed by the first")
+    await read(first, b"typed by the first")
+    second = await open_serial_async(path, HERE, GUEST)
+    seen = await read(second, b"typed by the first")
+    assert seen.startswith(ECHO_GREETING)
+    assert fake.machine(HERE).faults.calls["open_serial"] == 1
+    first.close()
+    second.close()
+
+
+async def test_two_first_viewers_at_once_open_one_line(path: str) -> None:
+    viewers = await asyncio.gather(*(open_serial_async(path, HERE, GUEST) for _ in range(5)))
+    assert fake.machine(HERE).faults.calls["open_serial"] == 1
+    for viewer in viewers:
+        viewer.close()
+
+
+async def test_viewers_see_the_end_when_the_guest_stops_and_may_come_back(path: str) -> None:
+    viewer = await open_serial_async(path, HERE, GUEST)
+    host = fake.connect(HERE)
+    host.force_off_guest(GUEST)
+    assert ECHO_GREETING in await read(viewer, b"never")
+    with pytest.raises(BrokerError) as caught:
+        await open_serial_async(path, HERE, GUEST)
+    assert caught.value.code == "not_running"
+    host.start_guest(GUEST)
+    again = await open_serial_async(path, HERE, GUEST)
+    assert ECHO_GREETING in await read(again, ECHO_GREETING)
+    again.close()
+
+
+async def test_refusals_say_why(path: str) -> None:
+    with pytest.raises(BrokerError) as unknown:
+        await open_display_async(path, HERE, uuid4())
+    assert unknown.value.code == "not_found"
+    fake.connect(HERE).force_off_guest(GUEST)
+    with pytest.raises(BrokerError) as stopped:
+        await open_display_async(path, HERE, GUEST)
+    assert stopped.value.code == "not_running"
+    fake.machine(HERE).faults.is_unreachable = True
+    with pytest.raises(BrokerError) as unreachable:
+        await open_display_async(path, HERE, GUEST)
+    assert unreachable.value.code == "unreachable"
+
+
+async def test_a_frozen_host_does_not_hold_up_another(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "HOST_LIMIT_S", 0.5)
+    await open_display_async(path, HERE, GUEST)
+    fake.machine(HERE).faults.freeze()
+    stuck = [asyncio.create_task(open_display_async(path, HERE, GUEST)) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    started = time.monotonic()
+    with await open_display_async(path, THERE, GUEST) as display:
+        assert await read(display, b"\n")
+    assert time.monotonic() - started < 0.3
+    answers = await asyncio.gather(*stuck, return_exceptions=True)
+    assert {answer.code for answer in answers if isinstance(answer, BrokerError)} == {"unreachable"}
+    assert len(answers) == 20
+    fake.machine(HERE).faults.thaw()
+    await asyncio.sleep(0.1)
+    with await open_display_async(path, HERE, GUEST) as display:
+        assert await read(display, b"\n")
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"not json\n",
+        b"[]\n",
+        b"{}\n",
+        b"x" * 5000 + b"\n",
+        json.dumps({"v": 2, "kind": "display", "address": {"kind": "local"}, "uuid": str(GUEST)}).encode() + b"\n",
+        json.dumps({"v": 1, "kind": "shell", "address": {"kind": "local"}, "uuid": str(GUEST)}).encode() + b"\n",
+        json.dumps({"v": 1, "kind": "display", "address": {"kind": "ssh"}, "uuid": str(GUEST)}).encode() + b"\n",
+        json.dumps({"v": 1, "kind": "display", "address": {"kind": "local"}, "uuid": "-rf"}).encode() + b"\n",
+    ],
+)
+async def test_nonsense_is_refused(path: str, request_line: bytes) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(request_line)
+    answer = json.loads(await asyncio.wait_for(reader.readline(), 5))
+    assert answer["ok"] is False
+    assert answer["error"] == "refused"
+    writer.close()
+
+
+async def test_a_silent_client_is_hung_up_on(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "REQUEST_LIMIT_S", 0.1)
+    reader, writer = await asyncio.open_unix_connection(path)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+
+
+async def test_only_its_user_may_connect(path: str) -> None:
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+
+
+async def test_a_second_broker_does_not_take_the_socket(path: str) -> None:
+    with pytest.raises(SystemExit, match="already"):
+        broker.listen(Path(path))
+
+
+async def test_a_dead_brokers_socket_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "s"
+    broker.listen(file).close()
+    broker.listen(file).close()
+
+
+async def test_without_a_broker_the_client_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BrokerError) as caught:
+        await open_display_async(str(tmp_path / "none"), HERE, GUEST)
+    assert caught.value.code == "broker_down"
