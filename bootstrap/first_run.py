@@ -10,18 +10,20 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from guests.models import Guest
 from guests.requests import CreateGuest
 from guests.services.create import create_guests
+from hosts.inventory import apply_facts, apply_seen, apply_state
 from hosts.models import Host, HostState
 from hypervisor.errors import HypervisorError
 from hypervisor.port import Connector
-from hypervisor.port import Host as OpenHost
 from hypervisor.specs import NetworkSpec, PoolSpec
+from networks.inventory import apply_networks
 from networks.models import Network
+from storage.inventory import apply_pools
 from storage.models import Image, Pool
 from storage.services.images import register_built_image
 from tenants.actor import system_actor
@@ -86,75 +88,36 @@ def _short_hostname() -> str:
 
 
 def ensure_resources(host: Host) -> str:
-    """The default pool and network, on the host and as rows. Returns a sentence when the host did not let us, else an empty string."""
+    """The host's facts, default pool and default network, there and as rows, so that the first guest need not wait for the watcher.
+
+    Returns a sentence when the host did not let us, else an empty string.
+    """
     connect: Connector = import_string(settings.HYPERVISOR_CONNECTOR)
     try:
         connection = connect(host.hypervisor_address, timeout_s=15)
     except (HypervisorError, ImportError) as error:
         return f"Host {host.name} does not answer: {error}"
     try:
-        if host.kind == Host.Kind.TEST:
-            return _adopt_test_resources(host, connection)
-        _remember_pool(host, connection)
-        connection.ensure_network(DEFAULT_NETWORK)
-        _remember_network(host, connection, DEFAULT_NETWORK.name)
+        apply_facts(host.pk, connection.info())
+        if host.kind != Host.Kind.TEST:  # the test driver brings its own pool and network
+            connection.ensure_pool(DEFAULT_POOL)
+            connection.ensure_network(DEFAULT_NETWORK)
+        apply_pools(host.pk, connection.pools())
+        apply_networks(host.pk, connection.networks())
+        apply_state(host.pk, HostState.UP)
+        apply_seen(host.pk)
     except HypervisorError as error:
         return f"Host {host.name} has no default pool or network: {error}"
     finally:
         connection.close()
+    _ensure_default(Pool.objects.filter(host=host))
+    _ensure_default(Network.objects.filter(host=host))
     return ""
 
 
-def _adopt_test_resources(host: Host, connection: OpenHost) -> str:
-    """The test driver brings its own default-pool and default network."""
-    for pool in connection.pools()[:1]:
-        _save_pool(host, pool.name, connection)
-    for network in connection.networks()[:1]:
-        _remember_network(host, connection, network.name)
-    return ""
-
-
-def _remember_pool(host: Host, connection: OpenHost) -> None:
-    connection.ensure_pool(DEFAULT_POOL)
-    _save_pool(host, DEFAULT_POOL.name, connection)
-
-
-def _save_pool(host: Host, name: str, connection: OpenHost) -> None:
-    seen = next(pool for pool in connection.pools() if pool.name == name)
-    Pool.objects.update_or_create(
-        host=host,
-        name=name,
-        defaults={
-            "uuid": seen.uuid,
-            "type": seen.type,
-            "path": seen.path,
-            "is_active": seen.is_active,
-            "autostart": seen.autostart,
-            "capacity_bytes": seen.capacity_bytes,
-            "allocation_bytes": seen.allocation_bytes,
-            "available_bytes": seen.available_bytes,
-            "is_default": True,
-            "observed_at": timezone.now(),
-        },
-    )
-
-
-def _remember_network(host: Host, connection: OpenHost, name: str) -> None:
-    seen = next(network for network in connection.networks() if network.name == name)
-    Network.objects.update_or_create(
-        host=host,
-        name=name,
-        defaults={
-            "uuid": seen.uuid,
-            "bridge": seen.bridge,
-            "forward": seen.forward,
-            "is_active": seen.is_active,
-            "autostart": seen.autostart,
-            "addresses": list(seen.addresses),
-            "is_default": True,
-            "observed_at": timezone.now(),
-        },
-    )
+def _ensure_default(rows: QuerySet[Pool] | QuerySet[Network]) -> None:
+    if not rows.filter(is_default=True).exists() and (first := rows.order_by("name").first()):
+        type(first).objects.filter(pk=first.pk).update(is_default=True)
 
 
 def ensure_image(path: Path) -> Image:

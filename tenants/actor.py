@@ -12,7 +12,7 @@ TENANT_RANK = {TenantRole.VIEWER: 1, TenantRole.MEMBER: 2, TenantRole.OWNER: 3}
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`roles`: tenant id -> role. A token narrows: `scope` read refuses every change, `only_tenant` hides the other tenants and the system role."""
+    """`roles`: tenant id -> role. A token narrows: `scope` read refuses every change, `only_tenant` hides the rest and the system role."""
 
     label: str
     user_id: UUID | None = None

@@ -5,7 +5,7 @@ import tempfile
 
 os.environ.setdefault("KVMWEB_DATA_DIR", tempfile.mkdtemp(prefix="kvmweb-test-"))
 
-from kvmweb.settings.base import *  # noqa: E402, F403
+from kvmweb.settings.base import *  # noqa: F403
 
 SECRET_KEY = "test"
 HYPERVISOR_CONNECTOR = "hypervisor.fake.connect"
