@@ -24,3 +24,12 @@ class EncryptedTextField(models.TextField):
 
     def from_db_value(self, value: Any, *_: Any) -> Any:
         return _cipher().decrypt(value.encode()).decode() if value else value
+
+
+def seal_text(text: str) -> str:
+    """For secrets that are not a column of their own, such as kept answers."""
+    return _cipher().encrypt(text.encode()).decode()
+
+
+def open_text(sealed: str) -> str:
+    return _cipher().decrypt(sealed.encode()).decode()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tenants.actor import Actor
 
-VIEWER, MEMBER, OWNER, OPERATOR, ADMIN = 1, 2, 3, 4, 5
+ANYBODY, VIEWER, MEMBER, OWNER, OPERATOR, ADMIN = 0, 1, 2, 3, 4, 5
 ROLE_NAMES = {VIEWER: "viewer", MEMBER: "member", OWNER: "owner", OPERATOR: "operator", ADMIN: "admin"}
 
 LEAST_ROLE: dict[str, int] = {
@@ -42,8 +42,8 @@ LEAST_ROLE: dict[str, int] = {
     "tenant.change": ADMIN,
     "tenant.add_member": OWNER,
     "tenant.set_quota": ADMIN,
-    "token.create": VIEWER,
-    "token.delete": VIEWER,
+    "token.create": ANYBODY,
+    "token.delete": ANYBODY,
 }
 
 

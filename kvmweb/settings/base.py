@@ -1,4 +1,4 @@
-"""Every setting of the product. Values come from the environment (or a .env file beside manage.py); the defaults are the embedded set-up."""
+"""Every setting of the product, from the environment or a .env file beside manage.py; the defaults are the embedded set-up."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "kvmweb.rest.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -167,11 +168,9 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.authentication.HasActor"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["kvmweb.rest.json_io.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["kvmweb.rest.json_io.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "kvmweb.rest.pagination.KeysetPagination",
-    "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "kvmweb.rest.errors.render_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -243,6 +242,8 @@ if BEHIND_TLS:
     SECURE_HSTS_SECONDS = 31536000
 
 # -- logs -------------------------------------------------------------------------------------------------------------------------
+# The id that kvmweb.rest.request_id gave or took over.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,0 +1,136 @@
+"""REST: who am I, tenants with members, quota and usage, one's own tokens, and the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.response import Response
+
+from kvmweb.rest.pagination import keyset_page
+from kvmweb.rest.schema import page_of
+from kvmweb.rest.views import ApiView, endpoint
+from tenants import payload, selectors, serializers, services
+from tenants.models import Tenant
+from tenants.quota import limits_of, usage_of
+
+
+class MeView(ApiView):
+    @endpoint("me", answer=serializers.MeShape)
+    def get(self) -> Any:
+        """Who am I: roles, tenants and effective permissions."""
+        own = Tenant.objects.filter(pk__in=self.actor.tenant_ids)
+        return payload.me_payload(self.actor, list(own))
+
+
+class TenantsView(ApiView):
+    @endpoint("list_tenants", query=serializers.TenantQuery, answer=page_of(serializers.TenantShape))
+    def get(self) -> Any:
+        """Tenants one may see."""
+        rows = selectors.tenant_list(self.actor, search=self.query.get("search", ""))
+        page = keyset_page(rows.order_by(*serializers.TENANT_ORDERINGS[self.query["ordering"]]), self.request, self.query)
+        return page.answer([payload.tenant_payload(row) for row in page.rows])
+
+    @endpoint("create_tenant", body=serializers.CreateTenant, answer={201: serializers.TenantShape}, operation="tenant.create")
+    def post(self) -> Any:
+        """Create a tenant."""
+        return Response(payload.tenant_payload(services.create_tenant(self.actor, None, **self.body)), status=201)
+
+
+class TenantBase(ApiView):
+    row: Tenant
+
+    def find(self, *, tenant_id: UUID, **ids: Any) -> Tenant:
+        return selectors.tenant_for(self.actor, tenant_id)
+
+    def show(self, row: Tenant) -> Any:
+        return payload.tenant_payload(row)
+
+
+class TenantView(TenantBase):
+    @endpoint("get_tenant", answer=serializers.TenantShape)
+    def get(self) -> Any:
+        """One tenant."""
+        return payload.tenant_payload(self.row)
+
+    @endpoint("change_tenant", body=serializers.ChangeTenant, answer=serializers.TenantShape, operation="tenant.change")
+    def patch(self) -> Any:
+        """Change a tenant's name, description or whether it is active."""
+        return payload.tenant_payload(services.change_tenant(self.actor, self.row, self.body))
+
+
+class MembersView(TenantBase):
+    @endpoint("list_members", query=serializers.MemberQuery, answer=page_of(serializers.MemberShape))
+    def get(self) -> Any:
+        """Who belongs to a tenant, in which role."""
+        rows = selectors.members_of(self.row).order_by(*serializers.MEMBER_ORDERINGS[self.query["ordering"]])
+        page = keyset_page(rows, self.request, self.query)
+        return page.answer([payload.member_payload(row) for row in page.rows])
+
+    @endpoint("add_member", body=serializers.AddMember, answer={201: serializers.MemberShape}, operation="tenant.add_member")
+    def post(self) -> Any:
+        """Give a user a role in the tenant, also one who has another already."""
+        return Response(payload.member_payload(services.add_member(self.actor, self.row, **self.body)), status=201)
+
+
+class QuotaView(TenantBase):
+    @endpoint("get_quota", answer=serializers.QuotaShape)
+    def get(self) -> Any:
+        """Limits of a tenant; null is no limit."""
+        return payload.quota_payload(limits_of(self.row.pk))
+
+    @endpoint("set_quota", body=serializers.SetQuota, answer=serializers.QuotaShape, operation="tenant.set_quota")
+    def put(self) -> Any:
+        """Set limits; those not sent stay."""
+        services.set_quota(self.actor, self.row, self.body)
+        return payload.quota_payload(limits_of(self.row.pk))
+
+
+class UsageView(TenantBase):
+    @endpoint("get_usage", answer=serializers.UsageShape)
+    def get(self) -> Any:
+        """What a tenant uses of its limits."""
+        return payload.usage_payload(limits_of(self.row.pk), usage_of(self.row.pk))
+
+
+class TokensView(ApiView):
+    @endpoint("list_tokens", query=serializers.TokenQuery, answer=page_of(serializers.TokenShape))
+    def get(self) -> Any:
+        """One's own API tokens."""
+        rows = selectors.token_list(self.actor).order_by(*serializers.TOKEN_ORDERINGS[self.query["ordering"]])
+        page = keyset_page(rows, self.request, self.query)
+        return page.answer([payload.token_payload(row) for row in page.rows])
+
+    @endpoint("create_token", body=serializers.CreateToken, answer={201: serializers.NewTokenShape}, operation="token.create")
+    def post(self) -> Any:
+        """Create an API token. The answer is the only place that shows its key."""
+        tenant = selectors.tenant_for(self.actor, self.body["tenant"]) if self.body["tenant"] else None
+        created = services.create_token(self.actor, None, **{**self.body, "tenant": tenant})
+        return Response({**payload.token_payload(created.token), "token": created.key}, status=201)
+
+
+class TokenView(ApiView):
+    def find(self, *, token_id: UUID) -> Any:
+        return selectors.token_for(self.actor, token_id)
+
+    @endpoint("get_token", answer=serializers.TokenShape)
+    def get(self) -> Any:
+        """One of one's API tokens, without its key."""
+        return payload.token_payload(self.row)
+
+    @endpoint("delete_token", answer={204: None})
+    def delete(self) -> Any:
+        """Delete an API token: it stops working at once."""
+        services.delete_token(self.actor, None, self.row)
+        return Response(status=204)
+
+
+class AuditView(ApiView):
+    @endpoint("list_audit", query=serializers.AuditQuery, answer=page_of(serializers.AuditShape))
+    def get(self) -> Any:
+        """Who did what, or was refused it: newest first."""
+        columns = {"operation": "operation", "outcome": "outcome", "tenant": "tenant_id", "actor": "actor_user_id", "target": "target_id"}
+        wanted = {column: self.query[name] for name, column in columns.items() if name in self.query}
+        rows = selectors.audit_list(self.actor).filter(**wanted).order_by(*serializers.AUDIT_ORDERINGS[self.query["ordering"]])
+        page = keyset_page(rows, self.request, self.query)
+        return page.answer([payload.audit_payload(self.actor, row) for row in page.rows])

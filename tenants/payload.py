@@ -1,0 +1,84 @@
+"""Tenants, tokens and audit entries as plain JSON values."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from tenants.actor import Actor
+from tenants.models import ApiToken, AuditEntry, Membership, Quota, Tenant
+from tenants.policy import LEAST_ROLE, may
+from tenants.selectors import token_id
+
+Payload = dict[str, Any]
+
+
+def me_payload(actor: Actor, tenants: list[Tenant]) -> Payload:
+    """`tenants`: those the actor has a role in."""
+    return {
+        "id": actor.user_id,
+        "username": actor.label,
+        "system_role": actor.system_role,
+        "scope": actor.scope,
+        "tenants": [
+            {"id": tenant.pk, "name": tenant.name, "role": actor.roles[tenant.pk], "permissions": permissions(actor, tenant.pk)}
+            for tenant in tenants
+        ],
+        "permissions": permissions(actor, None),
+    }
+
+
+def permissions(actor: Actor, tenant_id: UUID | None) -> list[str]:
+    return [name for name in sorted(LEAST_ROLE) if may(actor, name, tenant_id)]
+
+
+def tenant_payload(tenant: Tenant) -> Payload:
+    return {
+        "id": tenant.pk,
+        "name": tenant.name,
+        "description": tenant.description,
+        "is_active": tenant.is_active,
+        "created_at": tenant.created_at,
+    }
+
+
+def member_payload(membership: Membership) -> Payload:
+    return {"user": {"id": membership.user_id, "username": membership.user.username}, "role": membership.role}
+
+
+def quota_payload(limits: dict[str, int | None]) -> Payload:
+    return {resource: limits[resource] for resource in Quota.RESOURCES}
+
+
+def usage_payload(limits: dict[str, int | None], used: dict[str, int]) -> Payload:
+    return {resource: {"used": used[resource], "limit": limits[resource]} for resource in Quota.RESOURCES}
+
+
+def token_payload(token: ApiToken) -> Payload:
+    return {
+        "id": token_id(token),
+        "name": token.name,
+        "scope": token.scope,
+        "tenant": {"id": token.tenant_id, "name": token.tenant.name} if token.tenant else None,
+        "created_at": token.created,
+        "expires_at": token.expiry,
+        "last_used_at": token.last_used_at,
+    }
+
+
+def audit_payload(actor: Actor, entry: AuditEntry) -> Payload:
+    """Addresses and details of what others did go to system roles only."""
+    is_full = actor.sees_everything or entry.actor_user_id == actor.user_id
+    return {
+        "id": entry.pk,
+        "at": entry.at,
+        "operation": entry.operation,
+        "outcome": entry.outcome,
+        "actor": {"id": entry.actor_user_id, "label": entry.actor_label},
+        "tenant_id": entry.tenant_id,
+        "target": {"type": entry.target_type, "id": entry.target_id, "name": entry.target_name},
+        "message": entry.message,
+        "address": entry.address if is_full else "",
+        "request_id": entry.request_id if is_full else "",
+        "details": entry.details if is_full else {},
+    }

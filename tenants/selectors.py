@@ -1,0 +1,67 @@
+"""Reading tenants, members, one's own tokens and the audit trail. Everything starts from the actor."""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from django.db.models import Model, Q, QuerySet
+
+from kvmweb.errors import NotFound
+from tenants.actor import Actor
+from tenants.models import ApiToken, AuditEntry, Membership, Tenant
+from tenants.policy import may
+
+
+def tenant_list(actor: Actor, *, search: str = "") -> QuerySet[Tenant]:
+    rows = Tenant.objects.all() if actor.sees_everything else Tenant.objects.filter(pk__in=actor.tenant_ids)
+    return rows.filter(name__icontains=search) if search else rows
+
+
+def tenant_for(actor: Actor, tenant_id: UUID | str) -> Tenant:
+    """The tenant, or NotFound."""
+    row = tenant_list(actor).filter(pk=tenant_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def tenants_for(actor: Actor, operation: str) -> QuerySet[Tenant]:
+    """Active tenants in which the actor may do `operation`, by name."""
+    rows = tenant_list(actor).filter(is_active=True).order_by("name")
+    if may(actor, operation, None):
+        return rows
+    return rows.filter(pk__in=[tenant_id for tenant_id in actor.tenant_ids if may(actor, operation, tenant_id)])
+
+
+def members_of(tenant: Tenant) -> QuerySet[Membership]:
+    return Membership.objects.filter(tenant=tenant).select_related("user")
+
+
+def token_id(token: ApiToken) -> UUID:
+    """A token's public id. Its primary key is the digest of its key, which is shown to nobody."""
+    return uuid5(NAMESPACE_OID, str(token.pk))
+
+
+def token_list(actor: Actor) -> QuerySet[ApiToken]:
+    """The actor's own."""
+    return ApiToken.objects.filter(user_id=actor.user_id).select_related("tenant")
+
+
+def token_for(actor: Actor, wanted: UUID) -> ApiToken:
+    """One of the actor's own tokens by its public id, or NotFound."""
+    for token in token_list(actor):
+        if token_id(token) == wanted:
+            return token
+    raise NotFound
+
+
+def audit_list(actor: Actor) -> QuerySet[AuditEntry]:
+    """What happened in the tenants one belongs to, and what one did oneself."""
+    if actor.sees_everything:
+        return AuditEntry.objects.all()
+    return AuditEntry.objects.filter(Q(tenant_id__in=actor.tenant_ids) | Q(actor_user_id=actor.user_id))
+
+
+def audit_of(actor: Actor, target: Model) -> QuerySet[AuditEntry]:
+    """Records about one row, newest first."""
+    return audit_list(actor).filter(target_id=str(target.pk)).order_by("-id")

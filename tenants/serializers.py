@@ -1,0 +1,164 @@
+"""What REST takes and answers about people: bodies and queries are checked by these, answers only documented."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from kvmweb.rest.fields import Choice, Flag, Line, Moment, Name, RowId, StrictSerializer, Text, Whole
+from kvmweb.rest.pagination import PageQuery, both_ways, ordering_field, search_field
+from tenants.models import AuditEntry, Quota, TenantRole, TokenScope
+
+TENANT_ORDERINGS = both_ways({"name": ("name",), "created_at": ("created_at", "id")})
+TOKEN_ORDERINGS = both_ways({"created_at": ("created", "digest")})
+MEMBER_ORDERINGS = both_ways({"username": ("user__username",)})
+AUDIT_ORDERINGS = both_ways({"at": ("id",)})
+
+
+class TenantQuery(PageQuery):
+    search = search_field()
+    ordering = ordering_field(TENANT_ORDERINGS, "name")
+
+
+class TokenQuery(PageQuery):
+    ordering = ordering_field(TOKEN_ORDERINGS, "-created_at")
+
+
+class MemberQuery(PageQuery):
+    ordering = ordering_field(MEMBER_ORDERINGS, "username")
+
+
+class AuditQuery(PageQuery):
+    ordering = ordering_field(AUDIT_ORDERINGS, "-at")
+    operation = serializers.CharField(max_length=64, required=False)
+    outcome = serializers.ChoiceField(choices=AuditEntry.Outcome.values, required=False)
+    tenant = serializers.UUIDField(required=False)
+    actor = serializers.UUIDField(required=False, help_text="A user's id.")
+    target = serializers.CharField(max_length=64, required=False, help_text="The id of the row it was done to.")
+
+
+class CreateTenant(StrictSerializer):
+    name = Name()
+    description = Text(max_length=2000, allow_blank=True, default="")
+
+
+class ChangeTenant(StrictSerializer):
+    name = Name(required=False)
+    description = Text(max_length=2000, allow_blank=True, required=False)
+    is_active = Flag(required=False)
+
+
+class AddMember(StrictSerializer):
+    username = Line(max_length=150)
+    role = Choice(choices=TenantRole.choices)
+    create = Flag(default=False, help_text="Make the account when there is none; admins only.")
+
+
+class SetQuota(StrictSerializer):
+    """null: no limit. A limit that is not sent stays as it is."""
+
+    guests = Whole(required=False, allow_null=True)
+    vcpus = Whole(required=False, allow_null=True)
+    memory_mib = Whole(required=False, allow_null=True)
+    disk_gib = Whole(required=False, allow_null=True)
+    snapshots = Whole(required=False, allow_null=True)
+    image_gib = Whole(required=False, allow_null=True)
+    running_jobs = Whole(required=False, allow_null=True)
+
+
+class CreateToken(StrictSerializer):
+    name = Line(max_length=80)
+    scope = Choice(choices=TokenScope.choices, default="read")
+    tenant = RowId(required=False, allow_null=True, default=None)
+    expires_at = Moment(required=False, allow_null=True, default=None)
+
+
+# -- answers, for the document only -----------------------------------------------------------------------------------------------
+
+
+class Named(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class MyTenantShape(Named):
+    role = serializers.ChoiceField(choices=TenantRole.choices)
+    permissions = serializers.ListField(child=serializers.CharField())
+
+
+class MeShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    system_role = serializers.CharField(help_text="admin, operator, auditor or empty.")
+    scope = serializers.ChoiceField(choices=TokenScope.choices)
+    tenants = MyTenantShape(many=True)
+    permissions = serializers.ListField(
+        child=serializers.CharField(), help_text="Operations this login may do outside a tenant, or everywhere."
+    )
+
+
+class TenantShape(Named):
+    description = serializers.CharField()
+    is_active = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+class UserName(serializers.Serializer):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+
+
+class MemberShape(serializers.Serializer):
+    user = UserName()
+    role = serializers.ChoiceField(choices=TenantRole.choices)
+
+
+class QuotaShape(serializers.Serializer):
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {resource: serializers.IntegerField(allow_null=True) for resource in Quota.RESOURCES}
+
+
+class UseShape(serializers.Serializer):
+    used = serializers.IntegerField()
+    limit = serializers.IntegerField(allow_null=True)
+
+
+class UsageShape(serializers.Serializer):
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {resource: UseShape() for resource in Quota.RESOURCES}
+
+
+class TokenShape(Named):
+    scope = serializers.ChoiceField(choices=TokenScope.choices)
+    tenant = Named(allow_null=True)
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewTokenShape(TokenShape):
+    token = serializers.CharField(help_text="Shown this once.")
+
+
+class AuditActor(serializers.Serializer):
+    id = serializers.UUIDField(allow_null=True)
+    label = serializers.CharField()
+
+
+class AuditTarget(serializers.Serializer):
+    type = serializers.CharField()
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
+class AuditShape(serializers.Serializer):
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    operation = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=AuditEntry.Outcome.choices)
+    actor = AuditActor()
+    tenant_id = serializers.UUIDField(allow_null=True)
+    target = AuditTarget()
+    message = serializers.CharField()
+    address = serializers.CharField()
+    request_id = serializers.CharField()
+    details = serializers.DictField()
