@@ -1,0 +1,23 @@
+"""Tells open browsers about a job after commit. The row is read then, so that one message carries the newest state."""
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+
+from jobs.models import Job
+from jobs.payload import full_payload
+from live import publish
+
+
+def job_changed(job_id: UUID) -> None:
+    transaction.on_commit(partial(_publish, job_id), robust=True)
+
+
+def _publish(job_id: UUID) -> None:
+    job = Job.objects.filter(pk=job_id).select_related("tenant").first()
+    if job is not None:
+        data = full_payload(job, detail=True)
+        publish.changed("job", job.pk, tenant_id=job.tenant_id, version=job.version, data=data)

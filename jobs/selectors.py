@@ -1,0 +1,48 @@
+"""Reading jobs: lists for people, and what is being worked on now. Everything starts from `visible_to`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Q
+
+from jobs.models import ACTIVE_STATES, Job
+from tenants.actor import Actor
+from tenants.querysets import TenantQuerySet
+
+
+def job_list(
+    actor: Actor,
+    *,
+    states: Iterable[str] = (),
+    kind: str = "",
+    target_id: UUID | None = None,
+    tenant_id: UUID | None = None,
+    search: str = "",
+) -> TenantQuerySet[Job]:
+    """Newest first; the caller slices or pages. Filters that are empty do not filter."""
+    jobs = Job.objects.visible_to(actor).select_related("tenant")
+    states = list(states)
+    if states:
+        jobs = jobs.filter(state__in=states)
+    if kind:
+        jobs = jobs.filter(kind=kind)
+    if target_id:
+        jobs = jobs.filter(target_id=target_id)
+    if tenant_id:
+        jobs = jobs.filter(tenant_id=tenant_id)
+    if search:
+        jobs = jobs.filter(Q(title__icontains=search) | Q(target_name__icontains=search) | Q(actor_label__icontains=search))
+    return jobs
+
+
+def job_for(actor: Actor, job_id: UUID | str) -> Job:
+    """The job, or NotFound."""
+    return Job.objects.select_related("tenant").get_visible(actor, job_id)
+
+
+def active_jobs_for(target_ids: Iterable[UUID]) -> dict[UUID, Job]:
+    """One query: target id -> its newest active job. The ids are of rows the caller may see."""
+    active = Job.objects.filter(target_id__in=list(target_ids), state__in=ACTIVE_STATES).select_related("tenant")
+    return {job.target_id: job for job in active.order_by("created_at", "id") if job.target_id is not None}
