@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,12 +65,12 @@ WORLD_WORKFLOW: Workflow | None = None
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """The kind test.make makes a, b and c."""
     world = World()
     monkeypatch.setitem(registry._registered, "test.make", registry.Registration(f"{__name__}.WORLD_WORKFLOW"))
     monkeypatch.setitem(globals(), "WORLD_WORKFLOW", world.workflow("a", "b", "c"))
-    yield world
+    return world
 
 
 @pytest.fixture
