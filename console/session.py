@@ -1,0 +1,76 @@
+"""One console from ticket to close, the same for every front end: `open_console_line`, then, once the socket is accepted, `carry`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from dataclasses import dataclass
+
+from console import admission, closing, database, lines, rights
+from console.admission import Admission, Request
+from console.closing import Closing, Refused
+from console.relay import Viewer, relay
+from console.rfb import filter_for
+from console.watch import Watched, watch
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 0.3
+"""A guest that stops closes its display before libvirt and the watcher say that it stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLine:
+    admission: Admission
+    line: socket.socket
+
+
+async def open_line(request: Request) -> OpenLine:
+    """Raises Refused."""
+    admitted = await database.in_thread(admission.admit, request)
+    try:
+        line = await lines.open_line(admitted)
+    except Refused as refused:
+        await database.in_thread(admission.refuse_failed, admitted, refused.closing)
+        raise
+    return OpenLine(admitted, line)
+
+
+async def carry(viewer: Viewer, opened: OpenLine) -> Closing:
+    """Relay until it ends, and keep the record. Returns what to close the viewer's socket with."""
+    admitted = opened.admission
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Closing] = loop.create_future()
+    watched = Watched(grant=admitted.grant, address=admitted.actor.address, end=lambda why: loop.call_soon_threadsafe(_set, ended, why))
+    try:
+        with opened.line:
+            await database.in_thread(admission.begin, admitted)
+            watch.add(watched)
+            why = await relay(viewer, opened.line, inputs=filter_for(admitted.kind, admitted.mode), watched=watched, ended=ended)
+    except Refused as refused:
+        why = refused.closing
+    finally:
+        watch.remove(watched)
+    if why is closing.LINE_ENDED:
+        why = await _why_line_ended(admitted)
+    await database.in_thread(admission.end, admitted, why)
+    return why
+
+
+async def _why_line_ended(admitted: Admission) -> Closing:
+    """Ask who knows: first whether the guest is still theirs to see, then its host."""
+    await asyncio.sleep(SETTLE_S)
+    lost = await database.in_thread(rights.lost_rights, [admitted.grant])
+    if lost:
+        return lost[admitted.grant.session_id]
+    try:
+        (await lines.open_line(admitted)).close()
+    except Refused as refused:
+        return refused.closing
+    return closing.LINE_ENDED
+
+
+def _set(ended: asyncio.Future[Closing], why: Closing) -> None:
+    if not ended.done():
+        ended.set_result(why)
