@@ -81,7 +81,7 @@ def assert_every_step_twice(make_job: MakeJob, machine: FakeMachine) -> None:
         complaints: list[str] = []
         twice = [replace(step, do=_doing_twice(step, machine, complaints), is_done=lambda context: False) for step in workflow.steps]
         job = run_inline(job, workflow=replace(workflow, steps=tuple(twice)), through_waits=True)
-        assert complaints == []
+        assert complaints == [], "; ".join(complaints)
         assert job.state == JobState.SUCCEEDED, f"With every step done twice, {job.kind} ended {job.state}: {job.error}"
 
 
