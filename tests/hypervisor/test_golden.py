@@ -105,7 +105,7 @@ def _with_field_changed(spec: Any, spec_class: type, field: str) -> list[Any]:
         parts = getattr(spec, outer.name)
         if isinstance(parts, tuple):
             for index, part in enumerate(parts):
-                if is_dataclass(part):
+                if is_dataclass(part) and not isinstance(part, type):
                     for new in _with_field_changed(part, spec_class, field):
                         changed.append(replace(spec, **{outer.name: (*parts[:index], new, *parts[index + 1 :])}))
     return changed

@@ -124,8 +124,8 @@ def _libvirt_bench(name: str, folder: Path) -> Bench:
         shared = connect_uri(f"test://{file}")
         # Each open of the file form has a state of its own, so that all look-ups of a test must go through one connection.
         return Bench(name, lambda: shared, str(folder))
-    kind = "local" if name == "real" else "test"
-    return Bench(name, lambda: connect(HostAddress(kind, LIBVIRT_SOCKET)), str(folder))
+    address = HostAddress("local" if name == "real" else "test", LIBVIRT_SOCKET)
+    return Bench(name, lambda: connect(address), str(folder))
 
 
 @pytest.fixture(
