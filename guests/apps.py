@@ -3,3 +3,17 @@ from django.apps import AppConfig
 
 class GuestsConfig(AppConfig):
     name = "guests"
+
+    def ready(self) -> None:
+        from guests.usage import guest_usage
+        from jobs.workflow import register_workflow
+        from live.topics import register_topic
+        from tenants.quota import register_usage
+
+        for verb in ("start", "shutdown", "reboot", "reset", "force_off", "suspend", "resume"):
+            register_workflow(f"guest.{verb}", f"guests.workflows.power.{verb.upper()}_GUEST")
+        register_workflow("guest.create", "guests.workflows.create.CREATE_GUEST", can_retry=False)
+        register_workflow("guest.create_many", "guests.workflows.create.CREATE_GUESTS", can_cancel=False, can_retry=False)
+        register_usage(guest_usage)
+        register_topic("guests", snapshot="guests.live.list_snapshot", shape="guests.payload.for_actor")
+        register_topic("guest", snapshot="guests.live.row_snapshot", shape="guests.payload.for_actor")

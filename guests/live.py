@@ -1,0 +1,31 @@
+"""What open pages get about guests: snapshots when they subscribe, and a push when something about a row changed that no host told."""
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from guests.inventory import publish_guests
+from guests.models import Guest
+from guests.payload import Payload
+from guests.selectors import guest_for, guest_list, guest_payloads, guest_summary, guest_view
+from tenants.actor import Actor
+
+SNAPSHOT_ROWS = 200
+
+
+def list_snapshot(actor: Actor) -> Payload:
+    return {"results": guest_payloads(actor, guest_list(actor)[:SNAPSHOT_ROWS]), "summary": guest_summary(actor)}
+
+
+def row_snapshot(actor: Actor, guest_id: str) -> Payload:
+    return guest_view(actor, guest_for(actor, guest_id))
+
+
+def touch(guest_id: UUID | str) -> None:
+    """Give the row a new version and, after the commit, tell open pages how it is then: its job may begin or end in this transaction."""
+    if Guest.objects.filter(pk=guest_id).update(version=F("version") + 1):
+        transaction.on_commit(partial(publish_guests, [UUID(str(guest_id))]), robust=True)

@@ -1,0 +1,24 @@
+"""Removing a guest's rows once nothing of it is left on its host. Database only: run in the final transaction of a job."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from guests.models import Guest, GuestDisk
+from live import publish
+from storage.models import Volume
+
+
+def remove_guest(guest_id: UUID | str, *, keep_disks: bool = False) -> None:
+    """`keep_disks`: their Volume rows stay with the tenant, plugged into nothing. The seed's never does. Twice is fine."""
+    guest = Guest.objects.filter(pk=guest_id).first()
+    if guest is None:
+        return
+    volumes = Volume.objects.filter(guest_disks__guest=guest)
+    if keep_disks:
+        volumes = volumes.filter(purpose=Volume.Purpose.SEED)
+    gone = list(volumes.values_list("pk", flat=True))
+    GuestDisk.objects.filter(guest=guest).delete()
+    Volume.objects.filter(pk__in=gone).delete()
+    publish.removed("guest", guest.pk, tenant_id=guest.tenant_id, version=guest.version + 1)
+    guest.delete()

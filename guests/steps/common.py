@@ -1,0 +1,43 @@
+"""What the steps of guests share: the row and its host behind a job, and writing down at once what the host says."""
+
+from __future__ import annotations
+
+from guests.inventory import apply_states
+from guests.models import Guest
+from hypervisor.observed import PowerState
+from hypervisor.port import Host as OpenHost
+from jobs.workflow import JobContext
+from kvmweb.errors import Conflict
+
+
+def guest_of(context: JobContext) -> Guest:
+    return Guest.objects.select_related("host").get(pk=context.args["guest_id"])
+
+
+def guest_if_there(context: JobContext) -> Guest | None:
+    """For undo and delete, which may run when the row is gone."""
+    return Guest.objects.select_related("host").filter(pk=context.args["guest_id"]).first()
+
+
+def host_of(context: JobContext, guest: Guest) -> OpenHost:
+    return context.host(guest.host.hypervisor_address)
+
+
+def power_state(host: OpenHost, guest: Guest) -> PowerState:
+    """Raises Conflict when the host does not have the guest any more."""
+    seen = host.guest_state(guest.uuid)
+    if seen is None:
+        raise Conflict(
+            f'Guest "{guest.name}" is not on its host any more.', hint="Somebody removed it there. Delete it here, or ask an operator."
+        )
+    return seen.power_state
+
+
+def write_state(host: OpenHost, guest: Guest) -> None:
+    """The page does not wait for the watcher."""
+    seen = host.guest_state(guest.uuid)
+    if seen is None:
+        return
+    row = Guest.objects.only("state", "is_missing").filter(pk=guest.pk).first()
+    if row is not None and (row.state != seen.power_state or row.is_missing):
+        apply_states({guest.pk: seen.power_state})
