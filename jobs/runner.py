@@ -23,7 +23,7 @@ from jobs.failure import plain_error
 from jobs.lease import LeaseHolder, LeaseKeeper, slot_name, worker_name
 from jobs.models import Job, JobState, JobStep, StepState
 from jobs.transitions import Lease
-from jobs.workflow import Cancelled, LeaseLost, Step, Workflow, workflow_for
+from jobs.workflow import Cancelled, LeaseLost, NotYet, Step, Workflow, workflow_for
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +125,10 @@ class _Run:
             self.context.check_now()
             try:
                 self._do(step, row, position)
+            except NotYet as later:
+                transitions.wait(self.lease, later.seconds, for_host=False)
+                enqueue.send(self.job.pk, delay_s=later.seconds)
+                return False
             except HostUnreachable as error:
                 self._drop_connections()
                 if self._has_waited_s() >= self.workflow.max_wait_s:

@@ -110,13 +110,13 @@ def begin_undo(lease: Lease, error: dict[str, Any] | None) -> None:
     write(lease, is_undoing=True, error=error, crashes=0, waiting_since=None, bytes_done=None, bytes_total=None)
 
 
-def wait(lease: Lease, seconds: float) -> None:
-    """Give the job back until its host may answer again."""
+def wait(lease: Lease, seconds: float, *, for_host: bool = True) -> None:
+    """Give the job back until its host may answer again, or, not `for_host`, until another job is further: that has no limit."""
     write(
         lease,
         state=_back_to_waiting,
         not_before=in_seconds(seconds),
-        waiting_since=Coalesce(F("waiting_since"), Now()),
+        waiting_since=Coalesce(F("waiting_since"), Now()) if for_host else None,
         sent_at=Now(),
         **_NO_LEASE,
     )

@@ -24,6 +24,14 @@ class Cancelled(Exception):
     """Somebody cancelled the job. Let it pass: the runner undoes what was done."""
 
 
+class NotYet(Exception):
+    """A step waits for another job: give the worker back and do the step again after `seconds`. Nothing is undone, nothing times out."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds:g} s")
+        self.seconds = seconds
+
+
 class LeaseLost(Exception):
     """Another worker took the job over, or the database could not be told in time that this one lives. Stop at once, touch nothing."""
 
