@@ -106,7 +106,8 @@ else:
     DATABASES["default"].setdefault("CONN_MAX_AGE", 0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "tenants.User"
-# knox's migrations make its own token table even though ours replaces it, and PostgreSQL cannot truncate users below a table Django does not know.
+# knox's migrations make its own token table even though ours replaces it, and PostgreSQL refuses to truncate what a table unknown
+# to Django refers to.
 MIGRATION_MODULES = {"knox": None}
 
 # -- redis: Celery's broker, the channel layer, heartbeats. Nothing in it is the truth; all of it may be lost. ----------------------
