@@ -1,12 +1,13 @@
-"""Turns a KvmwebError raised by a page's view into its page."""
+"""Turns a KvmwebError raised by a page's view into its page, or into a toast when htmx asked."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 
+from kvmweb.error_pages import error_page
 from kvmweb.errors import KvmwebError
 
 
@@ -23,4 +24,7 @@ class ErrorPagesMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, KvmwebError):
             return None
-        return render(request, "error.html", {"error": error}, status=error.status)
+        if request.headers.get("HX-Request"):
+            toast = {"toast": {"level": "error", "message": error.message, "hint": error.hint}}
+            return HttpResponse(status=error.status, headers={"HX-Trigger": json.dumps(toast)})
+        return error_page(request, error.status, message=error.message, hint=error.hint)

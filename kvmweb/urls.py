@@ -3,7 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
+handler400 = "kvmweb.error_pages.bad_request"
+handler403 = "kvmweb.error_pages.not_allowed"
+handler404 = "kvmweb.error_pages.not_found"
+handler500 = "kvmweb.error_pages.broken"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("kvmweb.api_urls")),
+    path("", include("tenants.urls")),
+    path("", include("console.urls")),
+    path("guests/", include("guests.urls")),
 ]

@@ -1,0 +1,1 @@
+"""Pages of virtual machines: `pages` look, `changes` change."""

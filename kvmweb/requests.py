@@ -1,0 +1,26 @@
+"""How a view answers a whole page, a part of one (htmx), or a dialog, with the same template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """htmx asks for a part of the page. After Back it asks for the whole."""
+    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+
+
+def dialog(request: HttpRequest, template: str, context: dict[str, Any], *, refused: bool = False) -> HttpResponse:
+    """`template` alone inside the page's <dialog>, or on a page of its own where scripts are off."""
+    status = 422 if refused else 200
+    if is_fragment(request):
+        return render(request, template, context, status=status)
+    return render(request, "dialog_page.html", {**context, "dialog_template": template}, status=status)
+
+
+def to(request: HttpRequest, url: str) -> HttpResponse:
+    """Go to `url` after a form was done, from a dialog as well as from a page."""
+    return HttpResponse(status=204, headers={"HX-Redirect": url}) if is_fragment(request) else redirect(url)
