@@ -12,6 +12,8 @@ from celery import Celery
 from celery.signals import beat_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kvmweb.settings")
+# Celery would run Django's checks in the worker, which import every page and API of the product into its memory.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("kvmweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")

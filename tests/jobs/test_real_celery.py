@@ -1,0 +1,101 @@
+"""With real redis, Celery worker processes and beat: nothing is lost, nothing runs twice, whoever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from uuid import uuid4
+
+import pytest
+
+from tests.jobs.lab.installation import Installation
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    installation = Installation(tmp_path_factory.mktemp("lab"), database_url=os.environ.get("KVMWEB_LAB_DATABASE_URL", ""))
+    try:
+        yield installation.start()
+    finally:
+        installation.stop_all()
+
+
+def test_a_job_runs_and_every_part_is_seen(lab):
+    (job,) = lab.run("wait", ids=lab.run("submit"), timeout_s=10)
+    assert job["state"] == "succeeded"
+    seen = lab.run("seen")
+    assert (seen["worker"], seen["beat"]) == (True, True)
+
+
+def test_a_job_whose_worker_child_is_killed_is_done_within_60_s(lab):
+    (job_id,) = lab.run("submit", args={"sleep_s": {"two": 3}})
+    lab.until(lambda: len(lab.doers(job_id)) == 2, "step two runs")
+    killed_at = time.monotonic()
+    os.kill(int(lab.doers(job_id)[1][1]), signal.SIGKILL)
+    (job,) = lab.run("wait", ids=[job_id], timeout_s=60)
+    print(f"recovered {time.monotonic() - killed_at:.1f} s after SIGKILL of the child")
+    assert (job["state"], job["crashes"]) == ("succeeded", 1)
+    assert [step for step, *_ in lab.doers(job_id)] == ["one", "two", "two", "three"]
+
+
+def test_a_job_whose_whole_worker_is_killed_is_done_within_60_s_of_its_return(lab):
+    (job_id,) = lab.run("submit", args={"sleep_s": {"two": 3}})
+    lab.until(lambda: len(lab.doers(job_id)) == 2, "step two runs")
+    lab.stop("worker", signal.SIGKILL)
+    lab.start_worker()
+    started_at = time.monotonic()
+    (job,) = lab.run("wait", ids=[job_id], timeout_s=60)
+    print(f"recovered {time.monotonic() - started_at:.1f} s after SIGKILL of the worker and restart")
+    assert (job["state"], job["crashes"]) == ("succeeded", 1)
+
+
+def test_queued_jobs_survive_a_redis_that_is_killed_and_empty(lab):
+    busy = lab.run("submit", count=3, args={"sleep_s": {"one": 4}})
+    queued = lab.run("submit", count=5)
+    lab.stop("redis", signal.SIGKILL)
+    in_the_dark = lab.run("submit", count=2)
+    (lab.folder / "redis.sock").unlink(missing_ok=True)
+    lab.start_redis()
+    started_at = time.monotonic()
+    jobs = lab.run("wait", ids=busy + queued + in_the_dark, timeout_s=60)
+    print(f"all done {time.monotonic() - started_at:.1f} s after redis came back")
+    assert {job["state"] for job in jobs} == {"succeeded"}
+    assert {job["fence"] for job in jobs} == {1}
+
+
+def test_the_same_message_many_times_is_one_execution(lab):
+    from kombu import Connection
+
+    (job_id,) = lab.run("submit", args={"sleep_s": {"one": 1}})
+    with Connection(f"redis+socket://{lab.folder}/redis.sock") as connection:
+        from celery import Celery
+
+        app = Celery(broker=f"redis+socket://{lab.folder}/redis.sock")
+        for _ in range(20):
+            app.send_task("jobs.run", args=[job_id], queue="kvmweb", connection=connection, ignore_result=True)
+    (job,) = lab.run("wait", ids=[job_id], timeout_s=30)
+    assert job["state"] == "succeeded"
+    assert [step for step, *_ in lab.doers(job_id)] == ["one", "two", "three"]
+
+
+def test_one_host_cannot_take_all_workers(lab):
+    host = str(uuid4())
+    slow = lab.run("submit", count=4, host_id=host, args={"sleep_s": {"one": 4}, "is_deaf": True})
+    lab.until(lambda: sum(bool(lab.doers(job_id)) for job_id in slow) == 2, "two of the slow host's jobs run")
+    (other,) = lab.run("wait", ids=lab.run("submit"), timeout_s=3)
+    assert other["state"] == "succeeded"
+    assert sum(bool(lab.doers(job_id)) for job_id in slow) == 2
+    jobs = lab.run("wait", ids=slow, timeout_s=30)
+    assert {job["state"] for job in jobs} == {"succeeded"}
+
+
+def test_a_running_job_is_cancelled_and_undone(lab):
+    (job_id,) = lab.run("submit", args={"sleep_s": {"two": 30}})
+    lab.until(lambda: len(lab.doers(job_id)) == 2, "step two runs")
+    lab.run("cancel", id=job_id)
+    (job,) = lab.run("wait", ids=[job_id], timeout_s=5)
+    assert job["state"] == "cancelled"
+    assert not (lab.folder / "lab" / job_id / "one").exists()
