@@ -82,6 +82,9 @@ class Host(Protocol):
     def suspend_guest(self, uuid: UUID) -> None: ...
     def resume_guest(self, uuid: UUID) -> None: ...
     def set_autostart(self, uuid: UUID, *, enabled: bool) -> None: ...
+    def eject_media(self, uuid: UUID, target: str) -> None:
+        """Empty the CD-ROM drive `target`, in the running guest and in its definition. An empty drive is fine."""
+
     def screenshot(self, uuid: UUID) -> bytes:
         """PNG of the display. QEMU writes PPM on old versions: converted here."""
 

@@ -18,6 +18,7 @@ from hypervisor.fake.storage import FakeStorage
 from hypervisor.observed import EventKind, GuestState, GuestStats, HostEvent, HostLoad, ObservedGuest, ObservedHost, PowerState
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.allowlist import check_guest
+from hypervisor.xml.disk import edit_eject
 from hypervisor.xml.guest import build_guest, parse_guest
 from hypervisor.xml.safe import parse_xml, to_text
 
@@ -205,6 +206,14 @@ class FakeHost(FakeStorage):
     @call
     def set_autostart(self, uuid: UUID, *, enabled: bool) -> None:
         self.machine.guest(uuid).autostart = enabled
+
+    @call
+    def eject_media(self, uuid: UUID, target: str) -> None:
+        guest = self.machine.guest(uuid)
+        definition = parse_xml(guest.xml)
+        edit_eject(definition, target)
+        guest.xml = to_text(definition)
+        self.machine.tell(EventKind.GUEST, guest, definition_changed=True)
 
     @call
     def screenshot(self, uuid: UUID) -> bytes:

@@ -220,27 +220,31 @@ def listen(path: Path) -> socket.socket:
         else:
             raise SystemExit(f"A console broker is listening on {path} already. Stop it first, or use another KVMWEB_DATA_DIR.")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
     old_mask = os.umask(0o177)
     try:
-        listener.bind(str(path))
+        listener.bind(str(unfinished))
     finally:
         os.umask(old_mask)
     listener.listen(128)
     listener.setblocking(False)
+    unfinished.rename(path)  # only now, so that whoever sees the socket is answered
     return listener
 
 
 async def _run(path: Path, linger_s: float) -> None:
     from hypervisor.libvirt.sessions import connect
 
-    listener = listen(path)
-    serving = asyncio.ensure_future(Broker(connect, linger_s=linger_s).serve(listener))
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    serving = asyncio.ensure_future(Broker(connect, linger_s=linger_s).serve(listen(path)))
     log.info("console broker listening on %s", path)
-    with suppress(asyncio.CancelledError):
-        await serving
+    await asyncio.wait([serving, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
     path.unlink(missing_ok=True)
+    if serving.done():
+        serving.result()  # raises what ended it
     # Threads that wait for a frozen host would hold up an ordinary exit by up to 20 s.
     os._exit(0)
 

@@ -19,6 +19,7 @@ from hypervisor.picture import to_png
 from hypervisor.port import SerialLine
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.allowlist import check_guest
+from hypervisor.xml.disk import edit_eject
 from hypervisor.xml.guest import build_guest, parse_guest
 from hypervisor.xml.pool import parse_pool
 from hypervisor.xml.safe import parse_xml, to_text
@@ -148,6 +149,18 @@ class GuestCalls(Connected):
     @translated
     def set_autostart(self, uuid: UUID, *, enabled: bool) -> None:
         self._guest(uuid).setAutostart(int(enabled))
+
+    @translated
+    def eject_media(self, uuid: UUID, target: str) -> None:
+        domain = self._guest(uuid)
+        if domain.isActive():
+            drive = edit_eject(parse_xml(domain.XMLDesc(0)), target)
+            # Forced: a guest that has mounted the medium locks the tray.
+            domain.updateDeviceFlags(to_text(drive), libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE)
+        if domain.isPersistent():
+            definition = parse_xml(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE))
+            edit_eject(definition, target)
+            self._connection.defineXMLFlags(to_text(definition), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
     @translated
     def screenshot(self, uuid: UUID) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,10 @@ from hypervisor.xml.safe import parse_xml
 SLOW_PROBE_S = 5.0
 VIRTUALISATION_FLAGS = {"vmx", "svm"}
 
+Acceleration = Literal["kvm", "qemu", "none"]
+_HARDWARE: Acceleration = "kvm"
+_EMULATION: Acceleration = "qemu"
+
 
 class NodeCalls(Connected):
     @translated
@@ -31,12 +36,10 @@ class NodeCalls(Connected):
         load = self.load()
         # Its memory is wrong on machines whose NUMA tables are partial; the memory statistics are right.
         model, _memory_mib, cpus, mhz, nodes, sockets, cores, threads = connection.getInfo()
-        acceleration, reason = self._acceleration(text, capabilities)
-        if probe_s > SLOW_PROBE_S:
-            reason += (
-                f" Asking libvirt for its capabilities took {probe_s:.0f} s, as happens when /dev/kvm exists but does not work: "
-                "start libvirtd with /dev/kvm hidden, or every definition takes as long."
-            )
+        if self.is_test_driver:
+            acceleration, reason = acceleration_of_test_driver()
+        else:
+            acceleration, reason = acceleration_of(capabilities.virt_types, self._cpu_flags(text, capabilities), probe_s=probe_s)
         return ObservedHost(
             hostname=connection.getHostname(),
             host_uuid=capabilities.host_uuid,
@@ -81,18 +84,6 @@ class NodeCalls(Connected):
             cpu_total_ns=busy + cpu.get("idle", 0) + cpu.get("iowait", 0),
         )
 
-    def _acceleration(self, text: str, capabilities: HostCapabilities) -> tuple[Literal["kvm", "qemu", "none"], str]:
-        if self.is_test_driver:
-            return "none", "This is libvirt's test driver: its guests are imaginary."
-        if "kvm" not in capabilities.virt_types:
-            return "qemu", "Software emulation: slow. libvirt finds no usable /dev/kvm on this host."
-        if not VIRTUALISATION_FLAGS & self._cpu_flags(text, capabilities):
-            return "qemu", (
-                "Software emulation: slow. /dev/kvm exists, but the processor shows neither vmx nor svm, so guests would hang on it. "
-                "Turn virtualisation on in the firmware, or nested virtualisation on the machine below."
-            )
-        return "kvm", "Hardware virtualisation: the processor has it and libvirt offers it."
-
     def _cpu_flags(self, text: str, capabilities: HostCapabilities) -> set[str]:
         if self._is_local:
             return _local_cpu_flags()
@@ -101,6 +92,32 @@ class NodeCalls(Connected):
         if cpu is not None and not flags & VIRTUALISATION_FLAGS:
             flags |= _features_of_model(self._connection, cpu)
         return flags
+
+
+def acceleration_of_test_driver() -> tuple[Acceleration, str]:
+    return "none", "This is libvirt's test driver: its guests are imaginary."
+
+
+def acceleration_of(virt_types: Collection[str], cpu_flags: Collection[str], *, probe_s: float) -> tuple[Acceleration, str]:
+    """kvm only where the processor has it too: libvirt offers kvm as soon as /dev/kvm opens, and guests then hang on it."""
+    if "kvm" not in virt_types:
+        acceleration, reason = _EMULATION, "Software emulation: slow. libvirt finds no usable /dev/kvm on this host."
+    elif not VIRTUALISATION_FLAGS & set(cpu_flags):
+        acceleration, reason = (
+            _EMULATION,
+            (
+                "Software emulation: slow. /dev/kvm exists, but the processor shows neither vmx nor svm, so guests would hang on it. "
+                "Turn virtualisation on in the firmware, or nested virtualisation on the machine below."
+            ),
+        )
+    else:
+        acceleration, reason = _HARDWARE, "Hardware virtualisation: the processor has it and libvirt offers it."
+    if probe_s > SLOW_PROBE_S:
+        reason += (
+            f" Asking libvirt for its capabilities took {probe_s:.0f} s, as happens when /dev/kvm exists but does not work: "
+            "start libvirtd with /dev/kvm hidden, or every definition takes as long."
+        )
+    return acceleration, reason
 
 
 def _local_cpu_flags() -> set[str]:

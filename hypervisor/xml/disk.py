@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
+from hypervisor.errors import NotFoundOnHost, Refused
 from hypervisor.observed import ObservedDisk
 from hypervisor.specs import DiskSpec
 from hypervisor.xml.element import E
@@ -21,6 +22,18 @@ def build_disk(spec: DiskSpec) -> etree._Element:
     if spec.boot_order is not None:
         disk.append(E.boot(order=str(spec.boot_order)))
     return disk
+
+
+def edit_eject(guest: etree._Element, target: str) -> etree._Element:
+    """Take the medium out of the CD-ROM drive `target` of a whole definition; the drive's own element."""
+    for disk in guest.findall("devices/disk"):
+        if attribute_at(disk, "target", "dev") == target:
+            if disk.get("device") != "cdrom":
+                raise Refused(f"Disk {target} is not a CD-ROM drive: nothing can be ejected from it.")
+            for source in disk.findall("source") + disk.findall("backingStore"):
+                disk.remove(source)
+            return disk
+    raise NotFoundOnHost(f"The guest has no drive {target}.")
 
 
 def parse_disk(disk: etree._Element) -> ObservedDisk:

@@ -10,7 +10,7 @@ import pytest
 from hypervisor.errors import AlreadyExists, HypervisorError, NotFoundOnHost, Refused
 from hypervisor.observed import PowerState
 from hypervisor.port import Host
-from hypervisor.specs import DiskSpec, NicSpec
+from hypervisor.specs import DiskSpec, NicSpec, VolumeSpec
 from tests.hypervisor.contract.conftest import Bench
 
 
@@ -152,6 +152,27 @@ def test_autostart_is_remembered(bench: Bench, host: Host) -> None:
     assert seen is not None
     assert seen.autostart
     host.set_autostart(spec.uuid, enabled=False)
+
+
+def test_a_drive_is_emptied_while_running_and_for_good(bench: Bench, host: Host) -> None:
+    bench.needs("change of media", missing_on=("test-file", "test-daemon"))
+    spec = bench.defined()
+    seed = host.create_volume(bench.pool, VolumeSpec("seed.iso", 1024 * 1024, "iso"))
+    drive = DiskSpec("sda", seed.path, "raw", bus="sata", device="cdrom")
+    host.define_guest(replace(spec, disks=(*spec.disks, drive)))
+    host.start_guest(spec.uuid)
+    host.eject_media(spec.uuid, "sda")
+    host.eject_media(spec.uuid, "sda")
+    host.delete_volume(bench.pool, "seed.iso")
+    host.force_off_guest(spec.uuid)
+    host.start_guest(spec.uuid)
+    seen = host.guest(spec.uuid)
+    assert seen is not None
+    assert [(disk.target, disk.path) for disk in seen.disks] == [("vda", spec.disks[0].path), ("sda", "")]
+    with pytest.raises(Refused, match="not a CD-ROM"):
+        host.eject_media(spec.uuid, "vda")
+    with pytest.raises(NotFoundOnHost):
+        host.eject_media(spec.uuid, "sdz")
 
 
 def test_a_guest_without_its_disk_does_not_start(bench: Bench, host: Host) -> None:
