@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from jobs.models import ACTIVE_STATES, Job
+from jobs.models import ACTIVE_STATES, Job, JobState
 from tenants.actor import Actor
 from tenants.querysets import TenantQuerySet
 
@@ -46,3 +46,9 @@ def active_jobs_for(target_ids: Iterable[UUID]) -> dict[UUID, Job]:
     """One query: target id -> its newest active job. The ids are of rows the caller may see."""
     active = Job.objects.filter(target_id__in=list(target_ids), state__in=ACTIVE_STATES).select_related("tenant")
     return {job.target_id: job for job in active.order_by("created_at", "id") if job.target_id is not None}
+
+
+def usage_of_jobs(tenant_id: UUID) -> dict[str, int]:
+    """For the tenant's quota. A job that needs attention runs nothing."""
+    running = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+    return {"running_jobs": Job.objects.filter(tenant_id=tenant_id, state__in=running).count()}

@@ -47,8 +47,8 @@ def hammer(*, seconds: float) -> dict[str, Any]:
     from django.db import OperationalError, transaction
 
     from hosts.models import Host
-    from tenants.audit import record
     from tenants.actor import system_actor
+    from tenants.audit import record
 
     host = Host.objects.create(name=f"hammer-{time.monotonic_ns()}", kind="test")
     writes, refused, until = 0, [], time.monotonic() + seconds
