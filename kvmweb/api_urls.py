@@ -2,11 +2,34 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from guests import api as guests
+from hosts import api as hosts
+from jobs import api as jobs
 from kvmweb.rest.views import UnknownPath
+from networks import api as networks
+from storage import api as storage
 from tenants import api as tenants
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me/", tenants.MeView.as_view()),
+    path("guests/", guests.GuestsView.as_view()),
+    path("guests/summary/", guests.SummaryView.as_view()),
+    path("guests/<uuid:guest_id>/", guests.GuestView.as_view()),
+    path("hosts/", hosts.HostsView.as_view()),
+    path("hosts/<uuid:host_id>/", hosts.HostView.as_view()),
+    path("hosts/<uuid:host_id>/unmanaged/", hosts.UnmanagedView.as_view()),
+    path("images/", storage.ImagesView.as_view()),
+    path("images/<uuid:image_id>/", storage.ImageView.as_view()),
+    path("pools/", storage.PoolsView.as_view()),
+    path("pools/<uuid:pool_id>/", storage.PoolView.as_view()),
+    path("volumes/", storage.VolumesView.as_view()),
+    path("volumes/<uuid:volume_id>/", storage.VolumeView.as_view()),
+    path("networks/", networks.NetworksView.as_view()),
+    path("networks/<uuid:network_id>/", networks.NetworkView.as_view()),
+    path("jobs/", jobs.JobsView.as_view()),
+    path("jobs/<uuid:job_id>/", jobs.JobView.as_view()),
+    path("jobs/<uuid:job_id>/cancel/", jobs.CancelJobView.as_view()),
+    path("jobs/<uuid:job_id>/retry/", jobs.RetryJobView.as_view()),
     path("tenants/", tenants.TenantsView.as_view()),
     path("tenants/<uuid:tenant_id>/", tenants.TenantView.as_view()),
     path("tenants/<uuid:tenant_id>/members/", tenants.MembersView.as_view()),

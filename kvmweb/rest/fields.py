@@ -126,3 +126,17 @@ class Tags(serializers.ListField):
 
     def to_internal_value(self, data: Any) -> list[str]:
         return list(dict.fromkeys(super().to_internal_value(data)))
+
+
+class IdName(serializers.Serializer):
+    """Another row in an answer."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class Number(serializers.FloatField):
+    def to_internal_value(self, data: Any) -> float:
+        if not isinstance(data, int | float) or isinstance(data, bool):
+            raise serializers.ValidationError(f"Send a number from {self.min_value} to {self.max_value}.")
+        return float(data)
