@@ -334,7 +334,7 @@ def test_memory_of_guests_being_created_counts(wanted, tenant, member_actor) -> 
 
 
 def test_no_disk_is_refused(wanted, tenant, member_actor) -> None:
-    with pytest.raises(NoCapacity, match="500.0 GiB of disk are free of the 600.0 GiB needed"):
+    with pytest.raises(NoCapacity, match=r"500\.0 GiB of disk are free of the 600\.0 GiB needed"):
         create_guests(member_actor, tenant, replace(wanted, disk_gib=600))
 
 
