@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from hosts.models import Host, UnmanagedGuest
+from hosts.models import Host, HostState, UnmanagedGuest
 from hosts.payload import Allocation, Payload, host_payload
 from kvmweb.errors import NotFound
 from tenants.actor import Actor
@@ -28,6 +28,11 @@ def host_list(actor: Actor | None, *, search: str = "", state: str = "") -> Quer
 
 def host_for(actor: Actor | None, host_id: UUID | str) -> Host:
     return Host.objects.get_visible(actor, host_id)
+
+
+def is_up(host_id: UUID) -> bool:
+    """For the jobs' sweeper: does the host answer its watcher?"""
+    return Host.objects.filter(pk=host_id, state=HostState.UP).exists()
 
 
 def allocation(hosts: Iterable[Host]) -> dict[UUID, Allocation]:

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import close_old_connections, connections
@@ -23,6 +22,7 @@ from django.utils import timezone
 from jobs import enqueue, transitions
 from jobs.failure import error_value
 from jobs.models import TERMINAL_STATES, Job, JobLogLine, JobState
+from jobs.workflow import is_host_up
 from kvmweb import heartbeat
 
 logger = logging.getLogger(__name__)
@@ -32,14 +32,6 @@ EVERY_S = 5.0
 MAX_CRASHES = 3
 MESSAGE_AGE_S = 10
 """A message that old, of a job that still waits, may be lost; whether it is, the length of the queue tells."""
-
-_host_checks: list[Callable[[UUID], bool]] = []
-
-
-def register_host_check(is_up: Callable[[UUID], bool]) -> None:
-    """`hosts` tells here whether a host answers the watcher; before that every host is tried."""
-    _host_checks.append(is_up)
-
 
 def sweep() -> None:
     for part in (_recover_lost, _resume_undos, _send_again):
@@ -101,8 +93,7 @@ def _resume_undos() -> None:
 
 
 def _resume_undo(job: Job) -> None:
-    host_id = job.host_id
-    if (host_id is None or all(is_up(host_id) for is_up in _host_checks)) and transitions.resume_undo(job.pk):
+    if (job.host_id is None or is_host_up(job.host_id)) and transitions.resume_undo(job.pk):
         _note(job, "The undo goes on.")
         enqueue.send(job.pk)
 

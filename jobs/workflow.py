@@ -129,6 +129,19 @@ def workflow_kinds() -> list[str]:
     return sorted(_registered)
 
 
+_host_checks: list[str] = []
+
+
+def register_host_check(path: str) -> None:
+    """Dotted path of `is_up(host_id) -> bool`: the app that knows hosts says whether one answers its watcher."""
+    _host_checks.append(path)
+
+
+def is_host_up(host_id: UUID) -> bool:
+    """True too when nobody knows."""
+    return all(import_string(path)(host_id) for path in _host_checks)
+
+
 def workflow_for(kind: str) -> Workflow:
     """Imports the steps: worker and tests only."""
     path = _registered[kind].path

@@ -11,6 +11,8 @@ from functools import cache
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +25,9 @@ _PREFIX = "kvmweb:seen:"
 
 @cache
 def _client() -> redis.Redis:
-    """redis-py notices a fork by itself."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+    """redis-py notices a fork by itself. One more try, because the kept connection may be of before a restart of redis."""
+    retry = Retry(NoBackoff(), 1)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=retry)
 
 
 def beat(part: str) -> bool:

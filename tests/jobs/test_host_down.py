@@ -65,7 +65,7 @@ def test_a_host_that_stays_away_ends_the_job_and_later_its_undo_needs_attention(
 
 def test_the_undo_goes_on_by_itself_when_the_host_is_up_again(world, submit_job, host, monkeypatch):
     is_up = False
-    monkeypatch.setattr(sweeper, "_host_checks", [lambda host_id: is_up])
+    monkeypatch.setattr(sweeper, "is_host_up", lambda host_id: is_up)
     world.during["a"] = lambda context: setattr(world, "host_is_down", True)
     job = run_inline(submit_job(host_id=host.pk))
     for _ in range(2):
