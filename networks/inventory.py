@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from hypervisor.observed import ObservedNetwork
 from live import publish
 from networks.models import Network
 from networks.payload import network_payload
+
+FORGET_AFTER = timedelta(minutes=1)
 
 
 def apply_networks(host_id: UUID, seen: Iterable[ObservedNetwork]) -> None:
@@ -29,8 +32,17 @@ def apply_networks(host_id: UUID, seen: Iterable[ObservedNetwork]) -> None:
             if changes:
                 _write(row, changes)
     for row in rows.values():
-        if not row.is_missing:
-            _write(row, {"is_missing": True, "is_active": False})
+        _gone(row)
+
+
+def _gone(row: Network) -> None:
+    """Marked at first: the list of a libvirtd that just started is not complete. Later removed, unless guests of ours refer to it."""
+    if not row.is_missing:
+        _write(row, {"is_missing": True, "is_active": False})
+    elif row.observed_at and timezone.now() - row.observed_at > FORGET_AFTER and not row.nics.exists():
+        pk, version = row.pk, row.version + 1
+        row.delete()
+        publish.removed("network", pk, tenant_id=row.tenant_id, version=version)
 
 
 def _columns(network: ObservedNetwork) -> dict[str, Any]:

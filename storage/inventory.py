@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,9 @@ from live import publish
 from storage.models import Pool
 from storage.payload import pool_payload
 
+DEFAULT_NAMES = ("default", "default-pool")
+"""libvirt's own, and its test driver's."""
+FORGET_AFTER = timedelta(minutes=1)
 STEP_BYTES = 1024 * 1024
 """Free space moves all the time: smaller steps are not written."""
 
@@ -24,7 +28,7 @@ def apply_pools(host_id: UUID, seen: Iterable[ObservedPool]) -> None:
     for pool in seen:
         row = rows.pop(pool.name, None)
         if row is None:
-            is_default = not has_default and pool.name == "default"
+            is_default = not has_default and pool.name in DEFAULT_NAMES
             row = Pool(host_id=host_id, name=pool.name, version=0, is_default=is_default)
             _write(row, _columns(pool), is_new=True)
         else:
@@ -32,8 +36,17 @@ def apply_pools(host_id: UUID, seen: Iterable[ObservedPool]) -> None:
             if changes:
                 _write(row, changes)
     for row in rows.values():
-        if not row.is_missing:
-            _write(row, {"is_missing": True, "is_active": False})
+        _gone(row)
+
+
+def _gone(row: Pool) -> None:
+    """Marked at first: the list of a libvirtd that just started is not complete. Later removed, unless volumes of ours refer to it."""
+    if not row.is_missing:
+        _write(row, {"is_missing": True, "is_active": False})
+    elif row.observed_at and timezone.now() - row.observed_at > FORGET_AFTER and not row.volumes.exists():
+        pk, version = row.pk, row.version + 1
+        row.delete()
+        publish.removed("pool", pk, tenant_id=None, version=version)
 
 
 def _columns(pool: ObservedPool) -> dict[str, Any]:

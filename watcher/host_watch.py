@@ -162,7 +162,7 @@ class HostWatch:
 
     def _handle(self, host: Host, events: list[HostEvent]) -> None:
         if any(event.kind in (EventKind.POOL, EventKind.NETWORK) for event in events):
-            self.stats.kick(inventory=True)
+            self.stats.kick()
         about_guests = [event for event in events if event.uuid is not None and event.kind not in (EventKind.POOL, EventKind.NETWORK)]
         touched = {event.uuid for event in about_guests if event.uuid is not None}
         if not touched:

@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from guests import inventory as guests
 from hosts import inventory as hosts
-from hypervisor.errors import HypervisorError
+from hypervisor.errors import HypervisorError, NotFoundOnHost
 from hypervisor.observed import GuestStats, HostLoad
 from hypervisor.port import Host
 from metrics.rates import guest_rates, host_cpu_percent
@@ -103,13 +103,12 @@ class StatsLoop(SideLoop):
         self._stats_due = 0.0
         hosts.apply_facts(self.watch.host_id, host.info())
 
-    def kick(self, *, inventory: bool = False) -> None:
-        """`inventory`: pools or networks changed; the counters' rhythm stays."""
-        super().kick()
-
     def round(self, host: Host) -> None:
-        apply_pools(self.watch.host_id, host.pools())
-        apply_networks(self.watch.host_id, host.networks())
+        # Pools and networks come and go between the list and the reading of each: the next round sees it right.
+        with suppress(NotFoundOnHost):
+            apply_pools(self.watch.host_id, host.pools())
+        with suppress(NotFoundOnHost):
+            apply_networks(self.watch.host_id, host.networks())
         if time.monotonic() < self._stats_due:
             return
         self._stats_due = time.monotonic() + STATS_S - 0.5

@@ -13,6 +13,8 @@ from watcher.supervisor import Supervisor
 
 class Command(BaseCommand):
     help = "Watches the hosts and keeps what is shown of them true. Runs until it is stopped; run one per installation."
+    # They would load every page and form of the web process; the web process has run them.
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         supervisor = Supervisor()

@@ -1,0 +1,49 @@
+"""The job `host.preflight`: each check is a step; what it found is in the step's result, the log and the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from hosts import preflight
+from hosts.models import Host as HostRow
+from hypervisor.port import Host
+from jobs.workflow import JobContext, Step, StepResult, Workflow
+
+LEVELS = {"ok": "info", "warning": "warning", "problem": "error"}
+Check = Callable[[Host], preflight.Finding]
+
+
+def _checking(check: Check) -> Callable[[JobContext], StepResult]:
+    def do(context: JobContext) -> StepResult:
+        row = HostRow.objects.get(pk=context.args["host"])
+        finding = check(context.host(row.hypervisor_address))
+        context.log(f"{finding.sentence} {finding.fix}".strip(), level=LEVELS[finding.outcome])
+        return asdict(finding)
+
+    return do
+
+
+def _conclude(context: JobContext) -> None:
+    found = [result for result in context.results.values() if result and "outcome" in result]
+    bad = [result for result in found if result["outcome"] != "ok"]
+    if bad:
+        worst = next((result for result in bad if result["outcome"] == "problem"), bad[0])
+        context.finish_with(f"{len(found) - len(bad)} of {len(found)} checks passed. {worst['sentence']} {worst['fix']}"[:300])
+    else:
+        context.finish_with(f"All {len(found)} checks passed.")
+
+
+PREFLIGHT_HOST = Workflow(
+    kind="host.preflight",
+    steps=(
+        Step("reach", "Reach its libvirt", _checking(preflight.check_reach)),
+        Step("versions", "Read its versions", _checking(preflight.check_versions)),
+        Step("acceleration", "Look for hardware virtualisation", _checking(preflight.check_acceleration)),
+        Step("pool", "Look for storage", _checking(preflight.check_pool)),
+        Step("network", "Look for a network", _checking(preflight.check_network)),
+        Step("conclude", "Sum up", _conclude),
+    ),
+    # A person waits for the answer: one who asks whether a host answers is not helped by waiting until it does.
+    max_wait_s=10.0,
+)
