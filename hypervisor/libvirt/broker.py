@@ -122,7 +122,12 @@ class Broker:
         """Until cancelled. `listener` is bound, listening and non-blocking."""
         loop = asyncio.get_running_loop()
         while True:
-            client, _sender = await loop.sock_accept(listener)
+            try:
+                client, _sender = await loop.sock_accept(listener)
+            except OSError as error:  # out of descriptors: those who wait are answered when some come back
+                log.error("cannot accept: %s", error)
+                await asyncio.sleep(0.2)
+                continue
             task = loop.create_task(self._answer(client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -72,12 +72,12 @@ class GuestCalls(Connected):
 
     @translated
     def _observe(self, domain: Any) -> ObservedGuest:
-        is_running = bool(domain.isActive())
+        is_running, is_persistent = bool(domain.isActive()), bool(domain.isPersistent())
         return parse_guest(
             domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE),
             live=domain.XMLDesc(0) if is_running else "",
-            is_persistent=bool(domain.isPersistent()),
-            autostart=bool(domain.autostart()) if domain.isPersistent() else False,
+            is_persistent=is_persistent,
+            autostart=is_persistent and bool(domain.autostart()),
             is_running=is_running,
         )
 
@@ -91,8 +91,8 @@ class GuestCalls(Connected):
 
     def guest_addresses(self, uuid: UUID) -> list[str]:
         domain = self._guest(uuid)
+        _limit_agent(domain)
         for source in (libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE):
-            _limit_agent(domain)
             with suppress(libvirt.libvirtError):  # no agent, not running, not on a network of ours: no addresses from there
                 found = _addresses(domain.interfaceAddresses(source))
                 if found:

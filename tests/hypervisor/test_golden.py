@@ -94,8 +94,8 @@ OTHER_VALUES: dict[str, Any] = {
 }
 
 
-def _with_field_changed(spec: Any, spec_class: type, field: str) -> list[Any]:
-    if spec.__class__ == spec_class:
+def _with_field_changed(spec: Any, spec_class: Any, field: str) -> list[Any]:
+    if type(spec) is spec_class:
         value = getattr(spec, field)
         others = OTHER_VALUES.get(field) or {bool: (True, False), int: (4242,), str: ("another",)}[type(value)]
         others = others if isinstance(others, tuple) else (others,)

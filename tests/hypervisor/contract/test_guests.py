@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 from uuid import uuid4
 
 import pytest
@@ -152,6 +153,30 @@ def test_autostart_is_remembered(bench: Bench, host: Host) -> None:
     assert seen is not None
     assert seen.autostart
     host.set_autostart(spec.uuid, enabled=False)
+
+
+@pytest.mark.parametrize("machine", ["q35", "pc"])
+def test_every_kind_of_device_starts(bench: Bench, host: Host, machine: Literal["q35", "pc"]) -> None:
+    """The schema accepts more than QEMU does: IDE on q35, say."""
+    spec = bench.defined()
+    host.ensure_network(bench.network_spec())
+    buses: tuple[Literal["virtio", "sata", "scsi", "ide"], ...] = ("virtio", "sata", "scsi", *(("ide",) if machine == "pc" else ()))
+    disks = []
+    for bus in buses:
+        volume = host.create_volume(bench.pool, VolumeSpec(f"{bus}.raw", 1024 * 1024, "raw"))
+        medium = host.create_volume(bench.pool, VolumeSpec(f"{bus}.iso", 1024 * 1024, "iso"))
+        prefix = {"virtio": "vd", "sata": "sd", "scsi": "sd", "ide": "hd"}[bus]
+        letters = {"virtio": "a", "sata": "ab", "scsi": "cd", "ide": "ac"}[bus]
+        disks.append(DiskSpec(f"{prefix}{letters[0]}", volume.path, "raw", bus=bus))
+        if bus != "virtio":
+            disks.append(DiskSpec(f"{prefix}{letters[1]}", medium.path, "raw", bus=bus, device="cdrom"))
+    models: tuple[Literal["virtio", "e1000e", "rtl8139"], ...] = ("virtio", "e1000e", "rtl8139")
+    nics = tuple(NicSpec(f"{bench.prefix}-net", f"52:54:00:00:00:0{index}", model=model) for index, model in enumerate(models))
+    for video in ("vga", "virtio"):
+        host.define_guest(replace(spec, machine=machine, video=video, disks=tuple(disks), nics=nics, vcpus=2))
+        host.start_guest(spec.uuid)
+        assert power_of(host, spec.uuid) is PowerState.RUNNING
+        host.force_off_guest(spec.uuid)
 
 
 def test_a_drive_is_emptied_while_running_and_for_good(bench: Bench, host: Host) -> None:
