@@ -18,8 +18,9 @@ REFRESH = 3
 
 # Message type -> length. None: the length is in the message.
 PASSED: dict[int, int] = {0: 20, REFRESH: 10, 150: 10}  # SetPixelFormat, FramebufferUpdateRequest, EnableContinuousUpdates
-DROPPED: dict[int, int] = {4: 8, 5: 6, 250: 4}  # KeyEvent, PointerEvent, xvp (power off, reset)
-SET_ENCODINGS, CUT_TEXT, FENCE, SET_DESKTOP_SIZE, QEMU = 2, 6, 248, 251, 255
+DROPPED: dict[int, int] = {4: 8, 250: 4}  # KeyEvent, xvp (power off, reset)
+SET_ENCODINGS, POINTER, CUT_TEXT, FENCE, SET_DESKTOP_SIZE, QEMU = 2, 5, 6, 248, 251, 255
+HAS_MORE_BUTTONS = 0x80
 QEMU_KEY, QEMU_AUDIO, QEMU_AUDIO_FORMAT = 0, 1, 2
 
 
@@ -69,6 +70,7 @@ class ScreenView:
     """Watching a screen: handshake, pixel format, encodings and refreshes pass; keys, pointer, clipboard, resize and power do not.
 
     Fails closed: a message or login method it does not know raises Refused, since it could not tell where the next message begins.
+    What passes is always whole messages of these kinds, so the server reads them the same way whatever a client tries.
     """
 
     is_watching = True
@@ -137,13 +139,15 @@ class ScreenView:
             self._passing = 4 + 4 * struct.unpack_from("!H", rest, 2)[0]
         elif kind == FENCE and len(rest) >= 9:
             self._passing = 9 + rest[8]
+        elif kind == POINTER and len(rest) >= 2:
+            self._dropping = 7 if rest[1] & HAS_MORE_BUTTONS else 6  # ExtendedMouseButtons, as noVNC 1.7 sends
         elif kind == CUT_TEXT and len(rest) >= 8:
             self._dropping = 8 + abs(struct.unpack_from("!i", rest, 4)[0])  # negative: the extended clipboard
         elif kind == SET_DESKTOP_SIZE and len(rest) >= 8:
             self._dropping = 8 + 16 * rest[6]
         elif kind == QEMU and len(rest) >= 4:
             self._qemu(rest)
-        elif kind not in (SET_ENCODINGS, FENCE, CUT_TEXT, SET_DESKTOP_SIZE, QEMU):
+        elif kind not in (SET_ENCODINGS, POINTER, CUT_TEXT, FENCE, SET_DESKTOP_SIZE, QEMU):
             raise Refused(closing.UNKNOWN_HANDSHAKE)
         return 0
 

@@ -20,10 +20,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="session")
 def fronts(stage: Stage) -> dict[str, FrontEnd]:
-    return {"web": stage.start_web()}
+    return {"web": stage.start_web(), "gateway": stage.start_gateway()}
 
 
-@pytest.fixture(params=["web"])
+@pytest.fixture(params=["web", "gateway"])
 def front(request: pytest.FixtureRequest, fronts: dict[str, FrontEnd]) -> FrontEnd:
     return fronts[request.param]
 

@@ -23,7 +23,8 @@ from websockets.exceptions import ConnectionClosed
 from tests.console.blackbox.stub_broker import Guest, StubBroker
 
 PROJECT = Path(__file__).resolve().parents[3]
-WEB = ("-m", "uvicorn", "kvmweb.asgi:application", "--lifespan", "off", "--ws-per-message-deflate", "false", "--log-level", "warning")
+WEB = ("-m", "uvicorn", "kvmweb.asgi:application", "--lifespan", "off", "--ws-per-message-deflate", "false",
+       "--ws-max-size", "1048576", "--log-level", "warning")  # fmt: skip
 GATEWAY = ("manage.py", "console_gateway")
 
 

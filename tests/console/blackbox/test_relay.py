@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import socket
@@ -60,6 +61,13 @@ async def test_text_messages_are_refused(scene: MakeScene) -> None:
     async with scene(echo).open() as connection:
         await connection.send("text")
         assert (await close_of(connection))[0] == 1003
+
+
+async def test_a_message_too_big_for_a_console_is_refused(scene: MakeScene) -> None:
+    async with scene(Hangs()).open() as connection:
+        with contextlib.suppress(ConnectionClosed):
+            await connection.send(bytes(8 * MIB))
+        assert (await close_of(connection))[0] == 1009
 
 
 async def test_many_viewers_reach_their_own_guests(scene: MakeScene) -> None:

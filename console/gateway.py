@@ -1,0 +1,210 @@
+"""The stand-alone console gateway for larger installations: websockify's handler, our tickets, our relay.
+
+A thread and an event loop per connection; what a connection may reach is kept on its handler, never on the server (websockify's own
+LibProxyServer keeps the target on the server object: with 300 parallel connections 30 reached the wrong guest). Tickets, paths,
+subprotocols, close codes and limits are those of `consumers`, and so is the code behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+from contextlib import suppress
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+from django.conf import settings
+from django.http import parse_cookie
+from websockify.websocket import WebSocketWantReadError, WebSocketWantWriteError
+from websockify.websocketproxy import ProxyRequestHandler
+from websockify.websockifyserver import CompatibleWebSocket
+
+from console import closing, session
+from console.admission import Request
+from console.closing import Closing, Refused
+from console.consumers import CLOSE_LIMIT_S, SUBPROTOCOL, TICKET_PREFIX
+from console.relay import ViewerLeft
+from live.origin import is_our_origin
+
+log = logging.getLogger(__name__)
+
+PATH = re.compile(r"/ws/console/(?P<kind>vnc|serial)/(?P<guest_id>[^/]+)/")
+MAX_MESSAGE_BYTES = 1024 * 1024
+PING_EVERY_S = 20.0
+PING, PONG = 0x9, 0xA
+
+
+class BoundedWebSocket(CompatibleWebSocket):
+    """websockify collects a message of any size, and loses its place when a ping arrives while a message is half sent."""
+
+    def select_subprotocol(self, protocols: list[str]) -> str:
+        return SUBPROTOCOL if SUBPROTOCOL in protocols else ""
+
+    def _recv_frames(self) -> bool:
+        if len(self._recv_buffer) + len(self._partial_msg) > MAX_MESSAGE_BYTES:
+            self.shutdown(socket.SHUT_RDWR, 1009, "That message is too big.")
+            self._recv_buffer = b""
+            self._received_close = True  # what follows is the rest of it
+            return False
+        return bool(super()._recv_frames())
+
+    def handle_ping(self, data: bytes) -> None:
+        self.send_control(PONG, data)
+
+    def send_control(self, opcode: int, data: bytes = b"") -> None:
+        """Behind whatever is half sent; not at all when the peer does not read."""
+        if len(self._send_buffer) < MAX_MESSAGE_BYTES and not self._sent_close:
+            self._send_buffer += self._encode_hybi(opcode, data)
+            with suppress(WebSocketWantWriteError):
+                self._flush()
+
+
+class WebsockifyViewer:
+    def __init__(self, websocket: BoundedWebSocket) -> None:
+        self._websocket = websocket
+        websocket.setblocking(False)
+        self._fd = websocket.fileno()
+
+    async def receive(self) -> bytes:
+        while True:
+            try:
+                data: bytes | None = self._websocket.recvmsg()
+            except WebSocketWantReadError:
+                await self._wait_readable()
+            except WebSocketWantWriteError:
+                await _wait(self._fd, for_writing=True)
+            except (OSError, AssertionError) as error:
+                raise ViewerLeft from error
+            else:
+                if data is None:
+                    raise ViewerLeft
+                return data
+
+    async def send(self, data: bytes) -> None:
+        while True:
+            try:
+                self._websocket.sendmsg(data)
+            except WebSocketWantWriteError:
+                await _wait(self._fd, for_writing=True)
+            except (OSError, AssertionError) as error:
+                raise ViewerLeft from error
+            else:
+                return
+
+    async def close(self, why: Closing) -> None:
+        """Send the close and wait a moment for its answer: closing a socket with unread bytes would throw it away."""
+        with suppress(TimeoutError, ViewerLeft, OSError):
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                with suppress(WebSocketWantWriteError):
+                    self._websocket.shutdown(socket.SHUT_RDWR, why.code, why.reason)
+                while True:
+                    await self.receive()
+
+    async def _wait_readable(self) -> None:
+        """Pings meanwhile, so that proxies keep the connection and a lost peer is noticed."""
+        while True:
+            try:
+                async with asyncio.timeout(PING_EVERY_S):
+                    await _wait(self._fd, for_writing=False)
+                return
+            except TimeoutError:
+                self._websocket.send_control(PING)
+
+
+async def _wait(fd: int, *, for_writing: bool) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    add, remove = (loop.add_writer, loop.remove_writer) if for_writing else (loop.add_reader, loop.remove_reader)
+    add(fd, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        remove(fd)
+
+
+class ConsoleHandler(ProxyRequestHandler):
+    SocketClass = BoundedWebSocket
+    timeout = 15
+    """To send the request's head; the relay has its own limits."""
+
+    def handle_upgrade(self) -> None:
+        path = PATH.fullmatch(self.path.partition("?")[0])
+        if path is None:
+            self.send_error(404)
+        elif not is_our_origin(self._scope()):
+            self.send_error(403, "This page may not open consoles here")
+        else:
+            with asyncio.Runner() as runner:
+                self._serve(runner, self._request_of(path))
+
+    def _serve(self, runner: asyncio.Runner, request: Request) -> None:
+        self._runner = runner
+        try:
+            self._opened: session.OpenLine | Closing = runner.run(session.open_line(request))
+        except Refused as refused:
+            self._opened = refused.closing
+        super().handle_upgrade()  # accepts, then calls new_websocket_client
+        if isinstance(self._opened, session.OpenLine):
+            self._opened.line.close()
+
+    def _request_of(self, path: re.Match[str]) -> Request:
+        """Also takes the ticket out of the headers: websockify logs and errors must not see it."""
+        offered = [name.strip() for name in self.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        del self.headers["Sec-WebSocket-Protocol"]
+        if SUBPROTOCOL in offered:
+            self.headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
+        ticket = next((name[len(TICKET_PREFIX) :] for name in offered if name.startswith(TICKET_PREFIX)), "")
+        cookie = parse_cookie(self.headers.get("Cookie", "")).get(settings.SESSION_COOKIE_NAME, "")
+        return Request(kind=path["kind"], guest_id=path["guest_id"], ticket=ticket, session_key=cookie, address=self.client_address[0])
+
+    def new_websocket_client(self) -> None:
+        viewer = WebsockifyViewer(self.request)
+        self._runner.run(self._carry(viewer))
+
+    async def _carry(self, viewer: WebsockifyViewer) -> None:
+        why = self._opened if isinstance(self._opened, Closing) else await session.carry(viewer, self._opened)
+        if why is not closing.LEFT:
+            await viewer.close(why)
+
+    def _scope(self) -> dict[str, Any]:
+        """What `live.origin` reads of an ASGI scope."""
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        return {"headers": headers, "scheme": "ws"}
+
+    def validate_connection(self) -> None:
+        """websockify's way to choose the target would keep it on the server."""
+
+    def auth_connection(self) -> None:
+        pass
+
+    def do_GET(self) -> None:  # noqa: N802
+        if self.path != "/healthz":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+        self.wfile.write(b"ok\n")
+
+    def do_HEAD(self) -> None:  # noqa: N802
+        self.send_error(404)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        log.debug("%s %s", self.client_address[0], format % arguments)
+
+
+class GatewayServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.warning("A console of %s ended with an error.", client_address[0] if client_address else "?", exc_info=True)
+
+
+def serve(bind: str, port: int) -> None:
+    """Until interrupted."""
+    with GatewayServer((bind, port), ConsoleHandler) as server:
+        log.info("console gateway listening on %s port %s", bind, port)
+        server.serve_forever()
