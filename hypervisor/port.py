@@ -72,7 +72,9 @@ class Host(Protocol):
     def undefine_guest(self, uuid: UUID) -> None:
         """Remove the definition with NVRAM, saved state and snapshot records; a running guest is left running and transient."""
 
-    def start_guest(self, uuid: UUID) -> None: ...
+    def start_guest(self, uuid: UUID) -> None:
+        """A guest that is paused or crashed counts as started and is left as it is: resume it, or force it off first."""
+
     def shutdown_guest(self, uuid: UUID) -> None:
         """Ask the guest (agent when connected, else ACPI). Returns at once; the guest may ignore it."""
 

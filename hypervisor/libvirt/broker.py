@@ -27,7 +27,7 @@ import signal
 import socket
 import struct
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,29 +84,22 @@ class HostThreads:
     def __init__(self, connect: Connector) -> None:
         self._pool = HostPool(connect)
         self._executors: dict[HostAddress, ThreadPoolExecutor] = {}
-        self._waiting: dict[HostAddress, int] = {}
 
     async def call(self, address: HostAddress, work: Callable[[Host], T], *, discard: Callable[[T], object]) -> T:
-        """`discard` gets a result that came too late to be used. Raises HostUnreachable after HOST_LIMIT_S."""
-        if self._waiting.get(address, 0) >= THREADS_PER_HOST:
-            raise HostUnreachable("The host has not answered earlier console requests yet.")
+        """Raises HostUnreachable after HOST_LIMIT_S, waiting for a thread included; `discard` gets a result that comes later than that."""
         executor = self._executors.setdefault(address, ThreadPoolExecutor(THREADS_PER_HOST, thread_name_prefix=f"host {address.kind}"))
-        self._waiting[address] = self._waiting.get(address, 0) + 1
-        loop = asyncio.get_running_loop()
         future = executor.submit(lambda: work(self._pool.host(address, timeout_s=HOST_LIMIT_S)))
-        future.add_done_callback(lambda _done: loop.call_soon_threadsafe(self._answered, address))
+        waiting = asyncio.wrap_future(future)
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), HOST_LIMIT_S)
+            return await asyncio.wait_for(asyncio.shield(waiting), HOST_LIMIT_S)
         except TimeoutError:
-            future.add_done_callback(lambda late: _discard(late, discard))
+            waiting.add_done_callback(lambda late: _discard(late, discard))
+            future.cancel()  # if it has not begun
             raise HostUnreachable(f"The host did not answer within {HOST_LIMIT_S:g} s.") from None
 
-    def _answered(self, address: HostAddress) -> None:
-        self._waiting[address] -= 1
 
-
-def _discard(late: Future[T], discard: Callable[[T], object]) -> None:
-    if late.exception() is None:
+def _discard(late: asyncio.Future[T], discard: Callable[[T], object]) -> None:
+    if not late.cancelled() and late.exception() is None:
         discard(late.result())
 
 

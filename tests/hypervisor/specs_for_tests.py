@@ -20,6 +20,9 @@ _ECHO_CODE = bytes.fromhex(
 ECHO_DISK = (_ECHO_CODE + ECHO_GREETING + b"\r\n\0").ljust(510, b"\0") + b"\x55\xaa" + bytes(1024 * 1024 - 512)
 """A raw disk of 1 MiB that boots in about a second under emulation."""
 
+# cli; al = 1; out 0x505 (pvpanic), al; hlt forever: a guest whose kernel says that it has panicked.
+PANIC_DISK = bytes.fromhex("fab001ba0505eef4ebfd").ljust(510, b"\0") + b"\x55\xaa" + bytes(1024 * 1024 - 512)
+
 GUEST_UUID = UUID("11111111-2222-4333-8444-555555555555")
 
 PLAIN_GUEST = GuestSpec(uuid=GUEST_UUID, name="plain-11111111", title="plain", vcpus=1, memory_mib=192, acceleration="qemu")

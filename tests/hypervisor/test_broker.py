@@ -131,6 +131,14 @@ async def test_a_frozen_host_does_not_hold_up_another(path: str, monkeypatch: py
         assert await read(display, b"\n")
 
 
+async def test_many_at_once_on_a_slow_host_are_all_served(path: str) -> None:
+    fake.machine(HERE).faults.delay_s = 0.02
+    displays = await asyncio.gather(*(open_display_async(path, HERE, GUEST) for _ in range(30)))
+    for display in displays:
+        assert await read(display, b"\n") == b"RFB 003.008\n"
+        display.close()
+
+
 @pytest.mark.parametrize(
     "request_line",
     [

@@ -14,17 +14,18 @@ import pytest
 
 from hypervisor import broker_client
 from hypervisor.errors import HypervisorError
-from hypervisor.observed import PowerState
+from hypervisor.observed import HostEvent, PowerState
 from hypervisor.port import Host
 from hypervisor.specs import DiskSpec, GuestSpec, HostAddress, VolumeSpec
 from tests.hypervisor.contract.conftest import LIBVIRT_SOCKET, Bench
-from tests.hypervisor.specs_for_tests import ECHO_DISK, ECHO_GREETING
+from tests.hypervisor.contract.test_events import wait_for
+from tests.hypervisor.specs_for_tests import ECHO_DISK, ECHO_GREETING, PANIC_DISK
 
 
-def echo_guest(bench: Bench) -> GuestSpec:
+def echo_guest(bench: Bench, *, disk: bytes = ECHO_DISK) -> GuestSpec:
     pool = bench.with_pool()
-    volume = bench.host.create_volume(pool, VolumeSpec("echo.raw", len(ECHO_DISK), "raw"))
-    bench.host.upload_volume(pool, "echo.raw", io.BytesIO(ECHO_DISK), len(ECHO_DISK), lambda done, total: None)
+    volume = bench.host.create_volume(pool, VolumeSpec("echo.raw", len(disk), "raw"))
+    bench.host.upload_volume(pool, "echo.raw", io.BytesIO(disk), len(disk), lambda done, total: None)
     spec = bench.spec("echo", disks=(DiskSpec("vda", volume.path, "raw", boot_order=1),))
     bench.host.define_guest(spec)
     return spec
@@ -110,6 +111,21 @@ def wait_until_listening(path: str, *, limit_s: float = 10.0) -> None:
     while not Path(path).exists():
         assert time.monotonic() < ends_at, "the broker did not start"
         time.sleep(0.02)
+
+
+def test_a_panicked_guest_is_seen_as_crashed_and_starts_again(bench: Bench, host: Host) -> None:
+    bench.needs("guest that can panic", missing_on=("fake", "test-file", "test-daemon"))
+    spec = echo_guest(bench, disk=PANIC_DISK)
+    heard: list[HostEvent] = []
+    with host.subscribe(heard.append):
+        host.start_guest(spec.uuid)
+        assert wait_for(lambda: any(event.power_state is PowerState.CRASHED and event.uuid == spec.uuid for event in heard), limit_s=20)
+    state = host.guest_state(spec.uuid)
+    assert state is not None
+    assert state.power_state is PowerState.CRASHED
+    assert host.screenshot(spec.uuid).startswith(b"\x89PNG")  # what it last showed can still be read
+    host.force_off_guest(spec.uuid)
+    host.start_guest(spec.uuid)
 
 
 def test_a_guest_may_ignore_a_shutdown(bench: Bench, host: Host) -> None:
