@@ -55,6 +55,7 @@ def small_product() -> Iterator[SmallProduct]:
             stack, product, ["redis-server", "--port", "0", "--unixsocket", f"{data_dir}/redis.sock", "--save", "", "--dir", str(data_dir)]
         )
         product.python("from django.core.management import call_command as c; c('migrate', verbosity=0, skip_checks=True)")
+        product.python("from django.core.management import call_command as c; c('collectstatic', verbosity=0, interactive=False)")
         web = [sys.executable, "-m", "uvicorn", "kvmweb.asgi:application", "--lifespan", "off", "--port", str(port), "--no-access-log"]
         _spawn(stack, product, [*web, "--ws-per-message-deflate", "false"])
         _wait_for_web(product)

@@ -7,6 +7,8 @@ it does not tell its consumers that messages were lost while redis was away. See
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
 from functools import lru_cache
 from typing import Any
@@ -21,9 +23,12 @@ from kvmweb import secrets_store
 
 logger = logging.getLogger(__name__)
 
-PAUSE_AFTER_FAILURE_S = 1.0
-"""With redis down each call would cost a connection attempt, with redis frozen a time limit: try once a second only."""
-_quiet_until = 0.0
+RETRY_S = 1.0
+RESYNC = b"[]"
+"""An empty list of changes: some were lost, take snapshots."""
+_silent_pid = 0
+"""This process, while redis does not answer it. A pid and not a flag: a fork has no thread that would end the silence."""
+_lock = threading.Lock()
 
 
 def channel() -> str:
@@ -44,18 +49,38 @@ def encode(value: Any) -> bytes:
 
 
 def send(changes: list[dict[str, Any]]) -> None:
-    """Deliver to every web process. Drops the message when redis does not answer: the next snapshot tells."""
-    global _quiet_until
+    """Deliver to every web process. Dropped while redis does not answer; open pages are then sent snapshots as soon as it does."""
     message = encode(changes)
     if settings.LIVE_IN_PROCESS:
         from live.hub import deliver_here
 
         deliver_here(message)
-        return
-    if time.monotonic() < _quiet_until:
-        return
-    try:
-        _client().publish(channel(), message)
-    except (redis.RedisError, OSError) as error:
-        _quiet_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
-        logger.warning("Redis did not take a live message (%s). Open pages learn the change from their next snapshot.", error)
+    elif _silent_pid != os.getpid():
+        try:
+            _client().publish(channel(), message)
+        except (redis.RedisError, OSError) as error:
+            _fall_silent(error)
+
+
+def _fall_silent(error: Exception) -> None:
+    """With redis down each call would cost a connection attempt, with redis frozen a time limit: one thread tries for all."""
+    global _silent_pid
+    with _lock:
+        if _silent_pid == os.getpid():
+            return
+        _silent_pid = os.getpid()
+    logger.warning("Redis did not take a live message (%s). Open pages are told to look again when it does.", error)
+    threading.Thread(target=_until_heard, name="live-bus", daemon=True).start()
+
+
+def _until_heard() -> None:
+    global _silent_pid
+    while True:
+        time.sleep(RETRY_S)
+        try:
+            # Spoken again before the resync: what is dropped in between would be in nobody's snapshot.
+            _silent_pid = 0
+            _client().publish(channel(), RESYNC)
+            return
+        except (redis.RedisError, OSError):
+            _silent_pid = os.getpid()

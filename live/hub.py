@@ -69,7 +69,10 @@ class Hub:
         changes = orjson.loads(message)
         for receiver in list(self.receivers):
             try:
-                receiver.on_changes(changes)
+                if changes:
+                    receiver.on_changes(changes)
+                else:  # bus.RESYNC
+                    receiver.on_link(is_up=True)
             except Exception:
                 logger.exception("A live socket could not take a change.")
 
