@@ -1,20 +1,40 @@
-"""REST: guests, read and switched. Making, changing and deleting them is in `api_changes`."""
+"""REST: guests. Each method finds rows, asks a service, and shows what it made; what is allowed when is the services' business."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
+from rest_framework.response import Response
+
+from guests import serializers
+from guests.actions import OPERATION_OF
 from guests.models import Guest
+from guests.requests import CloudInitRequest, CreateGuest
 from guests.selectors import GuestFilter, guest_for, guest_list, guest_payloads, guest_summary, guest_view
-from guests.serializers import GuestQuery, GuestShape, SummaryShape
+from guests.services.create import create_guests
+from guests.services.power import POWER
+from hosts.models import Host
+from jobs.api import accepted
+from jobs.payload import job_payload
+from jobs.selectors import job_list
+from jobs.serializers import JobAnswer
+from kvmweb.errors import KvmwebError
+from kvmweb.rest.errors import error_body
+from kvmweb.rest.fields import StrictSerializer
 from kvmweb.rest.pagination import keyset_page
+from kvmweb.rest.rows import named_row, named_tenant
 from kvmweb.rest.schema import page_of
-from kvmweb.rest.views import ApiView, endpoint
+from kvmweb.rest.views import ApiView, Nothing, endpoint
+from networks.models import Network
+from storage.models import Image
+from tenants.selectors import audit_of
+
+TIMELINE_LINES = 100
 
 
 class GuestsView(ApiView):
-    @endpoint("list_guests", query=GuestQuery, answer=page_of(GuestShape))
+    @endpoint("list_guests", query=serializers.GuestQuery, answer=page_of(serializers.GuestShape))
     def get(self) -> Any:
         """Guests one may see."""
         wanted = {name: value for name, value in self.query.items() if name not in ("page_size", "cursor")}
@@ -23,9 +43,37 @@ class GuestsView(ApiView):
         page = keyset_page(guest_list(self.actor, GuestFilter(**wanted)), self.request, self.query)
         return page.answer(guest_payloads(self.actor, page.rows))
 
+    @endpoint("create_guests", body=serializers.CreateGuestBody, answer={202: serializers.GuestsAndJob})
+    def post(self) -> Any:
+        """Create one guest, or `count` of them, from an image."""
+        self.tenant = named_tenant(self.actor, self.body["tenant"], "guest.create")
+        created = create_guests(self.actor, self.tenant, self._request())
+        guests = guest_payloads(self.actor, [guest_for(self.actor, guest.pk) for guest in created.guests])
+        return accepted(self.actor, created.job, guests=guests)
+
+    def _request(self) -> CreateGuest:
+        body, actor = self.body, self.actor
+        plain = ("name", "vcpus", "memory_mib", "disk_gib", "count", "start", "description", "expires_at", "autostart")
+        nics = [nic["network"] for nic in body.get("nics", ())]
+        return CreateGuest(
+            **{name: body[name] for name in plain},
+            image=named_row(Image.objects, actor, body["source"]["image"], field="source.image"),
+            clone_mode=body["source"]["clone"],
+            networks=tuple(named_row(Network.objects, actor, pk, field=f"nics.{n}.network") for n, pk in enumerate(nics)),
+            host=named_row(Host.objects, actor, body["host"], field="host") if body["host"] else None,
+            cloud_init=_login(body["cloud_init"]),
+            tags=tuple(body["tags"]),
+        )
+
+
+def _login(body: dict[str, Any] | None) -> CloudInitRequest | None:
+    if body is None:
+        return None
+    return CloudInitRequest(**{**body, "ssh_keys": tuple(body.get("ssh_keys", ()))})
+
 
 class SummaryView(ApiView):
-    @endpoint("summarize_guests", answer=SummaryShape)
+    @endpoint("summarize_guests", answer=serializers.SummaryShape)
     def get(self) -> Any:
         """Counts by state."""
         return guest_summary(self.actor)
@@ -42,7 +90,71 @@ class GuestBase(ApiView):
 
 
 class GuestView(GuestBase):
-    @endpoint("get_guest", answer=GuestShape)
+    @endpoint("get_guest", answer=serializers.GuestShape)
     def get(self) -> Any:
         """One guest."""
         return self.show(self.row)
+
+
+def power_view(verb: str) -> type[ApiView]:
+    """A view per verb, so that each has its own route, operation and place in the document."""
+    body: type[StrictSerializer] = serializers.ShutdownBody if verb == "shutdown" else Nothing
+
+    class PowerView(GuestBase):
+        @endpoint(
+            f"{verb.replace('-', '_')}_guest",
+            body=body,
+            answer={202: JobAnswer},
+            operation=OPERATION_OF[verb],
+            summary=f"{verb.replace('-', ' ').capitalize()} a guest.",
+        )
+        def post(self) -> Any:
+            return accepted(self.actor, POWER[verb](self.actor, self.row, **self.body))
+
+    return PowerView
+
+
+class TimelineView(GuestBase):
+    @endpoint("get_guest_timeline", answer=serializers.TimelineShape)
+    def get(self) -> Any:
+        """What happened to the guest, newest first: its jobs, and what was done or refused without a job."""
+        jobs = [
+            {
+                "at": job.created_at,
+                "title": job.title,
+                "state": job.state,
+                "actor": job.actor_label,
+                "text": job.outcome or (job.error or {}).get("message", ""),
+                "job": job.pk,
+            }
+            for job in job_list(self.actor, target_id=self.row.pk)[:TIMELINE_LINES]
+        ]
+        entries = [
+            {
+                "at": entry.at,
+                "title": entry.operation,
+                "state": entry.outcome,
+                "actor": entry.actor_label,
+                "text": entry.message,
+                "job": None,
+            }
+            for entry in audit_of(self.actor, self.row)[:TIMELINE_LINES]
+        ]
+        lines = sorted(jobs + entries, key=lambda line: line["at"], reverse=True)
+        return {"results": lines[:TIMELINE_LINES]}
+
+
+class BulkView(ApiView):
+    @endpoint("change_many_guests", body=serializers.BulkBody, answer={202: serializers.BulkShape})
+    def post(self) -> Any:
+        """Do one power action with many guests. Each answers for itself; a refused one does not stop the others."""
+        results = [self._one(str(pk), self.body["action"]) for pk in dict.fromkeys(self.body["ids"])]
+        done = sum(item["error"] is None for item in results)
+        return Response({"results": results, "accepted": done, "refused": len(results) - done}, status=202)
+
+    def _one(self, pk: str, verb: str) -> dict[str, Any]:
+        try:
+            job = POWER[verb](self.actor, guest_for(self.actor, pk))
+        except KvmwebError as error:
+            return {"id": pk, "status": error.status, "job": None, **error_body(error, getattr(self.request, "id", ""))}
+        return {"id": pk, "status": 202, "job": job_payload(job, self.actor), "error": None}

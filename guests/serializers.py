@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from guests.actions import POWER_VERBS
 from guests.models import GuestState
 from guests.selectors import SORTABLE
 from jobs.models import JobState
@@ -14,8 +15,7 @@ from kvmweb.rest.fields import Choice, Flag, IdName, Line, Moment, Name, RowId, 
 from kvmweb.rest.pagination import PageQuery, ordering_field, search_field
 from storage.serializers import ActionShape
 
-BULK_ACTIONS = ("start", "shutdown", "reboot", "reset", "force-off", "suspend", "resume", "delete")
-MOST_AT_ONCE = 200
+MOST_AT_ONCE = 100
 
 
 class GuestQuery(PageQuery):
@@ -106,7 +106,7 @@ class AdoptBody(StrictSerializer):
 
 class BulkBody(StrictSerializer):
     later = ("filter", "parallel", "stop_on_errors", "canary")
-    action = Choice(choices=BULK_ACTIONS)
+    action = Choice(choices=POWER_VERBS)
     ids = serializers.ListField(child=RowId(), min_length=1, max_length=MOST_AT_ONCE)
 
 
@@ -211,7 +211,7 @@ class SummaryShape(serializers.Serializer):
 class TimelineLine(serializers.Serializer):
     at = serializers.DateTimeField()
     title = serializers.CharField()
-    state = serializers.CharField(help_text="Of the job; refused for a refusal; else empty.")
+    state = serializers.CharField(help_text="The job's state, or done or refused.")
     actor = serializers.CharField()
     text = serializers.CharField()
     job = serializers.UUIDField(allow_null=True)

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from rest_framework.response import Response
+
 from hosts.models import Host
 from hosts.selectors import host_for, host_list, host_payloads, unmanaged_guests
-from hosts.serializers import HOST_ORDERINGS, HostQuery, HostShape, UnmanagedQuery, UnmanagedShape
+from hosts.serializers import HOST_ORDERINGS, ChangeHost, CreateHost, HostQuery, HostShape, UnmanagedQuery, UnmanagedShape
+from hosts.services import AddHost, add_host, change_host, preflight_host, remove_host
+from jobs.api import accepted
+from jobs.serializers import JobAnswer
 from kvmweb.rest.pagination import keyset_page
 from kvmweb.rest.schema import page_of
 from kvmweb.rest.views import ApiView, endpoint
@@ -20,6 +25,11 @@ class HostsView(ApiView):
         rows = host_list(self.actor, search=self.query.get("search", ""), state=self.query.get("state", ""))
         page = keyset_page(rows.order_by(*HOST_ORDERINGS[self.query["ordering"]]), self.request, self.query)
         return page.answer(host_payloads(page.rows))
+
+    @endpoint("create_host", body=CreateHost, answer={201: HostShape}, operation="host.create")
+    def post(self) -> Any:
+        """Add a host. The watcher connects to it within seconds; its state says how that went."""
+        return Response(host_payloads([add_host(self.actor, None, AddHost(**self.body))])[0], status=201)
 
 
 class HostBase(ApiView):
@@ -37,6 +47,24 @@ class HostView(HostBase):
     def get(self) -> Any:
         """One host: what it is, what it has, what its guests hold."""
         return self.show(self.row)
+
+    @endpoint("change_host", body=ChangeHost, answer=HostShape, operation="host.change")
+    def patch(self) -> Any:
+        """Change a host, or disable it: its guests run on, but nothing new is done there."""
+        return self.show(change_host(self.actor, self.row, self.body))
+
+    @endpoint("remove_host", answer={204: None}, operation="host.delete")
+    def delete(self) -> Any:
+        """Forget a host that has no guests of ours. The machine stays as it is."""
+        remove_host(self.actor, self.row)
+        return Response(status=204)
+
+
+class PreflightView(HostBase):
+    @endpoint("check_host", answer={202: JobAnswer}, operation="host.preflight")
+    def post(self) -> Any:
+        """Check what a host can do and what is in the way, as a job."""
+        return accepted(self.actor, preflight_host(self.actor, self.row))
 
 
 class UnmanagedView(HostBase):

@@ -2,9 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from console import api as console
 from guests import api as guests
+from guests.actions import POWER_VERBS
 from hosts import api as hosts
 from jobs import api as jobs
+from kvmweb.rest.documentation import DocsView, SchemaView
 from kvmweb.rest.views import UnknownPath
 from networks import api as networks
 from storage import api as storage
@@ -14,9 +17,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me/", tenants.MeView.as_view()),
     path("guests/", guests.GuestsView.as_view()),
     path("guests/summary/", guests.SummaryView.as_view()),
+    path("guests/bulk/", guests.BulkView.as_view()),
     path("guests/<uuid:guest_id>/", guests.GuestView.as_view()),
+    path("guests/<uuid:guest_id>/timeline/", guests.TimelineView.as_view()),
+    path("guests/<uuid:guest_id>/console/", console.ConsoleView.as_view()),
+    *(path(f"guests/<uuid:guest_id>/{verb}/", guests.power_view(verb).as_view()) for verb in POWER_VERBS),
     path("hosts/", hosts.HostsView.as_view()),
     path("hosts/<uuid:host_id>/", hosts.HostView.as_view()),
+    path("hosts/<uuid:host_id>/preflight/", hosts.PreflightView.as_view()),
     path("hosts/<uuid:host_id>/unmanaged/", hosts.UnmanagedView.as_view()),
     path("images/", storage.ImagesView.as_view()),
     path("images/<uuid:image_id>/", storage.ImageView.as_view()),
@@ -38,5 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tokens/", tenants.TokensView.as_view()),
     path("tokens/<uuid:token_id>/", tenants.TokenView.as_view()),
     path("audit/", tenants.AuditView.as_view()),
+    path("schema/", SchemaView.as_view(), name="api-schema"),
+    path("docs/", DocsView.as_view(), name="api-docs"),
     re_path(r"^.*$", UnknownPath.as_view()),
 ]

@@ -3,12 +3,17 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from kvmweb import health
+
 handler400 = "kvmweb.error_pages.bad_request"
 handler403 = "kvmweb.error_pages.not_allowed"
 handler404 = "kvmweb.error_pages.not_found"
 handler500 = "kvmweb.error_pages.broken"
 
 urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
     path("admin/", admin.site.urls),
     path("api/v1/", include("kvmweb.api_urls")),
     path("", include("tenants.urls")),

@@ -32,7 +32,7 @@ def render_error(error: Exception, context: dict[str, Any]) -> Response:
         known = KvmwebError(
             "Something went wrong on our side; nothing was changed.",
             hint="Try again. If it happens again, give the reference to an administrator.",
-            code="internal",
+            code="bug",
         )
     return Response(error_body(known, reference), status=known.status, headers=headers_of(error, known))
 

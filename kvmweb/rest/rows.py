@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.db import models
 
-from kvmweb.errors import InvalidInput, NotFound
+from kvmweb.errors import InvalidInput, NotAllowed, NotFound
 from tenants.actor import Actor
 from tenants.models import Tenant
+from tenants.policy import why_not
 from tenants.querysets import VisibleQuerySet
 from tenants.selectors import tenant_for, tenants_for
 
@@ -38,6 +39,8 @@ def named_tenant(actor: Actor, pk: UUID | None, operation: str) -> Tenant:
             raise missing("tenant") from error
     possible = tenants_for(actor, operation)
     found = list((possible.filter(name="default") if actor.is_operator else possible)[:2]) or list(possible[:2])
-    if len(found) != 1:
+    if not found:
+        raise NotAllowed(why_not(actor, operation, None) or "There is no active tenant.")
+    if len(found) > 1:
         raise InvalidInput(fields={"tenant": "Say for which tenant."})
     return found[0]

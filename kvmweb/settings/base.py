@@ -190,6 +190,23 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "GuestState": "guests.models.GuestState",
+        "HostState": "hosts.models.HostState",
+        "JobState": "jobs.models.JobState",
+        "StepState": "jobs.models.StepState",
+        "ImageState": "storage.models.Image.State",
+        "VolumeState": "storage.models.Volume.State",
+        "HostKind": "hosts.models.Host.Kind",
+        "ImageKind": "storage.models.Image.Kind",
+        "ConsoleKind": "console.models.ConsoleKind",
+        "ConsoleMode": "console.models.ConsoleMode",
+        "TenantRole": "tenants.models.TenantRole",
+        "TokenScope": "tenants.models.TokenScope",
+        "VolumePurpose": "storage.models.Volume.Purpose",
+        "AuditOutcome": "tenants.models.AuditEntry.Outcome",
+        "Acceleration": "hosts.models.Host.Acceleration",
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500

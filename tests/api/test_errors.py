@@ -96,7 +96,7 @@ def test_a_body_that_is_no_object_is_400(admin: User, api_for: Api, body: Any) -
 def test_a_bug_is_a_500_with_a_reference_and_without_its_text(admin: User, api_for: Api) -> None:
     with patch("tenants.payload.me_payload", side_effect=RuntimeError("secret detail /etc/shadow")):
         answer = api_for(admin).get("/api/v1/me/")
-    error_of(answer, 500, "internal")
+    error_of(answer, 500, "bug")
     assert b"secret detail" not in answer.content
 
 
@@ -110,7 +110,7 @@ def test_a_database_that_does_not_answer_is_503(admin: User, api_for: Api) -> No
 
 def test_a_failed_change_leaves_nothing(admin: User, api_for: Api) -> None:
     with patch("tenants.payload.tenant_payload", side_effect=RuntimeError):
-        error_of(api_for(admin).post("/api/v1/tenants/", {"name": "x"}), 500, "internal")
+        error_of(api_for(admin).post("/api/v1/tenants/", {"name": "x"}), 500, "bug")
     assert not Tenant.objects.exists()
 
 
