@@ -89,17 +89,19 @@ def programs(place: Place) -> list[Program]:
     """What to run, in order of starting."""
     data, python = place.data_dir, sys.executable
     chosen = [] if place.redis_url else [_redis(data)]
+    # Celery warns at every start as root; libvirt's system connection is root's in many installations, so that is no news.
+    celery = (python, "-W", "ignore:You're running the worker with superuser", "-m", "celery", "--quiet", "-A", "kvmweb")
     private_libvirt = os.environ.get("KVMWEB_PRIVATE_LIBVIRTD", "")
     if private_libvirt:
-        chosen.append(Program("libvirtd", (private_libvirt, "--timeout", "0"), Path(os.environ["KVMWEB_LIBVIRT_SOCKET"])))
+        chosen.append(Program("libvirtd", (private_libvirt,), Path(os.environ["KVMWEB_LIBVIRT_SOCKET"])))
     return [
         *chosen,
         Program("web", (python, "-m", "uvicorn", "kvmweb.asgi:application", "--host", place.bind, "--port", str(place.port),
                         "--lifespan", "off", "--ws-per-message-deflate", "false", "--no-access-log", "--no-server-header",
                         "--log-level", "warning", "--timeout-graceful-shutdown", "3")),
-        Program("worker", (python, "-m", "celery", "-A", "kvmweb", "worker", "--loglevel", "WARNING",
+        Program("worker", (*celery, "worker", "--loglevel", "WARNING",
                            "--without-gossip", "--without-mingle", "--without-heartbeat")),
-        Program("beat", (python, "-m", "celery", "-A", "kvmweb", "beat", "--loglevel", "WARNING", "--pidfile=")),
+        Program("beat", (*celery, "beat", "--loglevel", "WARNING", "--pidfile=")),
         Program("watcher", (python, str(PROJECT / "manage.py"), "watch_hosts")),
         Program("broker", (python, "-m", "hypervisor.libvirt.broker", "--socket", str(data / "console.sock"))),
     ]  # fmt: skip
@@ -271,7 +273,7 @@ class Supervisor:
             if time.monotonic() - waiting_since > 60:
                 self.journal.write("kvmweb", f"not ready yet; what is missing: {self.place.local_url}readyz and {self.place.data_dir}/logs")
                 waiting_since = time.monotonic()
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3 if time.monotonic() - waiting_since < 10 else 2)
         for line in ("", *_greeting(self.place), ""):
             self.journal.write("kvmweb", line)
 
