@@ -23,7 +23,8 @@ from hypervisor.libvirt.sessions import LibvirtHost, connect_uri
 
 BUDGET = 2.0
 DOMAIN = (
-    "<domain type='test'><name>bench-{0}</name><uuid>00000000-0000-4000-8000-{0:012d}</uuid><memory>65536</memory><os><type>hvm</type></os></domain>"
+    "<domain type='test'><name>bench-{0}</name><uuid>00000000-0000-4000-8000-{0:012d}</uuid>"
+    "<memory>65536</memory><os><type>hvm</type></os></domain>"
 )
 
 

@@ -65,7 +65,7 @@ _BY_TEXT: tuple[tuple[str, type[HypervisorError]], ...] = (
 
 
 def translated_error(error: libvirt.libvirtError) -> HypervisorError:
-    text = error.get_error_message() or str(error)
+    text = (error.get_error_message() or str(error)).strip()
     kind = next((kind for part, kind in _BY_TEXT if part in text), None) or _BY_CODE.get(error.get_error_code() or 0, Refused)
     return kind(text)
 

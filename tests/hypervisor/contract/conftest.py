@@ -73,11 +73,14 @@ class Bench:
         self.host.start_guest(spec.uuid)
         return spec
 
+    @property
+    def subnet(self) -> str:
+        """Of its own, so that tests may run beside each other."""
+        return f"10.213.{int(self.prefix[-2:], 16)}"
+
     def network_spec(self) -> NetworkSpec:
-        bridge = f"ct{self.prefix[-8:]}"
-        return NetworkSpec(
-            f"{self.prefix}-net", bridge, "10.213.77.1", 24, "10.213.77.2", "10.213.77.99", forward="isolated", autostart=False
-        )
+        name, bridge, net = f"{self.prefix}-net", f"ct{self.prefix[-8:]}", self.subnet
+        return NetworkSpec(name, bridge, f"{net}.1", 24, f"{net}.2", f"{net}.99", forward="isolated", autostart=False)
 
     def clean_up(self) -> None:
         """Through a connection of its own: the test may have broken its."""

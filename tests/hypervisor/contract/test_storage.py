@@ -152,7 +152,7 @@ def test_ensuring_a_network_twice_gives_the_same_network(bench: Bench, host: Hos
     first, second = host.ensure_network(spec), host.ensure_network(spec)
     assert first.uuid == second.uuid
     assert (first.name, first.bridge, first.forward, first.is_active) == (spec.name, spec.bridge, "isolated", True)
-    assert first.addresses == ("10.213.77.1/24",)
+    assert first.addresses == (f"{bench.subnet}.1/24",)
     assert spec.name in {network.name for network in host.networks()}
     with pytest.raises(NotFoundOnHost):
         host.leases("ct-no-such-network")
