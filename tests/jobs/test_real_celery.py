@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -99,3 +100,29 @@ def test_a_running_job_is_cancelled_and_undone(lab):
     (job,) = lab.run("wait", ids=[job_id], timeout_s=5)
     assert job["state"] == "cancelled"
     assert not (lab.folder / "lab" / job_id / "one").exists()
+
+
+def test_workers_web_and_watcher_writing_at_once_never_meet_a_locked_database(lab):
+    with ThreadPoolExecutor(3) as pool:
+        writers = [pool.submit(lab.run, "hammer", seconds=8) for _ in range(2)]
+        ids = [job_id for _ in range(4) for job_id in lab.run("submit", count=50)]
+        jobs = lab.run("wait", ids=ids, timeout_s=60)
+        results = [writer.result() for writer in writers]
+    print(f"{len(jobs)} jobs beside {sum(result['writes'] for result in results)} other transactions")
+    assert [text for result in results for text in result["refused"]] == []
+    assert {(job["state"], job["fence"], job["crashes"]) for job in jobs} == {("succeeded", 1, 0)}
+    assert "locked" not in lab.log("worker") + lab.log("beat")
+
+
+def test_a_frozen_redis_costs_a_click_next_to_nothing_and_loses_no_job(lab):
+    redis = lab.processes["redis"]
+    redis.send_signal(signal.SIGSTOP)
+    try:
+        clicks = lab.run("clicks", count=20)
+    finally:
+        redis.send_signal(signal.SIGCONT)
+    print(f"clicks with a frozen redis: median {clicks['median_ms']:.1f} ms, slowest {clicks['slowest_ms']:.0f} ms")
+    assert clicks["median_ms"] < 20
+    assert clicks["slowest_ms"] < 3000
+    jobs = lab.run("wait", ids=clicks["ids"], timeout_s=40)
+    assert {job["state"] for job in jobs} == {"succeeded"}

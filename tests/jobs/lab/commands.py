@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import time
 from typing import Any
@@ -15,6 +16,16 @@ def submit(*, kind: str = "lab.files", count: int = 1, args: dict[str, Any] | No
     from tenants.actor import system_actor
 
     return [str(submit_job(system_actor("lab"), kind=kind, title="Lab", args=args, host_id=host_id).pk) for _ in range(count)]
+
+
+def clicks(*, count: int) -> dict[str, Any]:
+    """Submit one by one, as requests do: how long each took until it could be answered."""
+    ids, times = [], []
+    for _ in range(count):
+        started = time.perf_counter()
+        ids += submit()
+        times.append((time.perf_counter() - started) * 1000)
+    return {"ids": ids, "median_ms": statistics.median(times), "slowest_ms": max(times)}
 
 
 def wait(*, ids: list[str], timeout_s: float, states: tuple[str, ...] = ("succeeded", "failed", "cancelled", "needs_attention")) -> Any:
