@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from console.models import ConsoleKind, ConsoleMode
+from console.services import HAS_SCREEN
 from guests import selectors
 from tenants.policy import why_not
 
@@ -39,6 +40,7 @@ def console_page(request: HttpRequest, guest_id: UUID) -> HttpResponse:
         "kind": kind,
         "mode": ConsoleMode.VIEW if is_view_only else ConsoleMode.CONTROL,
         "gateway": settings.CONSOLE_GATEWAY_URL,
+        "isAlive": guest.state in HAS_SCREEN,
     }
     context = {
         "guest": selectors.guest_view(request.actor, guest),  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ const OUTCOMES = {
   4429: { title: "Too many consoles", next: ["retry"] },
   4503: { retry: true, title: "The guest cannot be reached", next: ["retry", "other"] },
 };
+const OFF = { code: 4409, title: "The guest is off", text: "", next: ["start"], isOff: true };
 const LOST = { retry: true, title: "The connection was lost", text: "The guest keeps running.", next: ["retry"] };
 
 export class Line extends EventTarget {
@@ -35,6 +36,12 @@ export class Line extends EventTarget {
     super();
     this.#config = config;
     this.#open = open;
+  }
+
+  // A guest that is off needs no refusal to be believed.
+  start() {
+    if (this.#config.isAlive) this.connect();
+    else this.#become("stopped", OFF);
   }
 
   async connect() {
@@ -87,7 +94,7 @@ export class Line extends EventTarget {
 
   #refused(error) {
     const detail = { code: error.status, title: "The console cannot be opened", text: [error.message, error.hint].filter(Boolean).join(" "), next: ["retry"], isOff: false };
-    if (error.code === "not_running") return this.#become("stopped", { ...detail, title: "The guest is off", text: "", next: ["start"], isOff: true });
+    if (error.code === "not_running") return this.#become("stopped", OFF);
     if (error.status === 404) return this.#become("stopped", { ...detail, title: "The guest is gone", next: ["guests"] });
     if (error.code === "no_display") return this.#become("stopped", { ...detail, next: ["other"] });
     if (error.status === 403) return this.#become("stopped", { ...detail, next: ["guests"] });

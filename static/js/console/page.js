@@ -31,13 +31,15 @@ async function start() {
     document.body.dataset.state = line.state;
     setText($("#status"), WORDS[line.state]);
   });
+  display.addEventListener("silent", () => setText($("#status"), "Connected. Nothing came yet: press Enter, the guest may be waiting."));
+  display.addEventListener("heard", () => setText($("#status"), WORDS[line.state]));
   new Notice(line, guest, config);
   startBar(line, () => display.focus());
   guest.addEventListener("started", () => line.hurry());
   window.addEventListener("online", () => line.hurry());
   if (isScreen) (await import("./screen_tools.js")).startScreenTools(display, config);
   else (await import("./terminal_tools.js")).startTerminalTools(display);
-  line.connect();
+  line.start();
 }
 
 async function makeScreen() {

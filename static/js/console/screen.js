@@ -1,13 +1,14 @@
 // The guest's screen: noVNC on a socket it is given.
 import RFB from "../../vendor/novnc/core/rfb.js";
 
-export class Screen {
+export class Screen extends EventTarget {
   rfb = null;
   #display;
   #isViewOnly;
   #isFitted = true;
 
   constructor(display, { isViewOnly }) {
+    super();
     this.#display = display;
     this.#isViewOnly = isViewOnly;
   }

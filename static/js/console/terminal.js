@@ -10,12 +10,17 @@ const THEME = {
   brightBlack: "#7a8294", brightRed: "#ffa198", brightGreen: "#86e5ab", brightYellow: "#f2cc60", brightBlue: "#a5c6ff", brightMagenta: "#e2c5ff", brightCyan: "#8be9f0", brightWhite: "#ffffff",
 };
 
-export class SerialTerminal {
+const SILENT_AFTER_MS = 1200;
+
+// Events: silent (connected, but the guest said nothing), heard (then it did).
+export class SerialTerminal extends EventTarget {
   #fit = new FitAddon.FitAddon();
+  #silence = 0;
   #search = new SearchAddon.SearchAddon({ highlightLimit: 500 });
 
   // `type(bytes)` sends what is typed.
   constructor(display, { isViewOnly, nonce, type }) {
+    super();
     allowOwnStyles(nonce);
     const term = new Terminal({
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
@@ -48,8 +53,19 @@ export class SerialTerminal {
       if (socket.readyState !== WebSocket.OPEN) return;
       ready();
       this.term.focus();
+      this.#silence = setTimeout(() => this.dispatchEvent(new Event("silent")), SILENT_AFTER_MS);
     });
-    socket.addEventListener("message", ({ data }) => this.term.write(new Uint8Array(data)));
+    socket.addEventListener("message", ({ data }) => {
+      if (this.#silence) this.#heard();
+      this.term.write(new Uint8Array(data));
+    });
+    socket.addEventListener("close", () => clearTimeout(this.#silence));
+  }
+
+  #heard() {
+    clearTimeout(this.#silence);
+    this.#silence = 0;
+    this.dispatchEvent(new Event("heard"));
   }
 
   focus() {
@@ -93,12 +109,18 @@ export class SerialTerminal {
   }
 }
 
-// xterm.js writes <style> elements without a nonce (6.0), which the page's CSP refuses: give them the page's own.
+// xterm.js (6.0) writes <style> elements without a nonce and style attributes, which the page's CSP refuses. The elements get the
+// page's nonce; the attributes go through the style object, which CSP allows.
 function allowOwnStyles(nonce) {
   const create = document.createElement.bind(document);
   document.createElement = (name, ...rest) => {
     const element = create(name, ...rest);
     if (String(name).toLowerCase() === "style") element.nonce = nonce;
     return element;
+  };
+  const setAttribute = HTMLElement.prototype.setAttribute;
+  HTMLElement.prototype.setAttribute = function set(name, value) {
+    if (name === "style") this.style.cssText = value;
+    else setAttribute.call(this, name, value);
   };
 }

@@ -74,11 +74,15 @@ class Stage:
             "-c", "import django; django.setup(); from django.conf import settings; print(settings.SESSION_COOKIE_NAME)"
         )
         self.cookie_name = secret_name.strip()
+        self._run_program("redis-server", "--port", "0", "--unixsocket", str(folder / "redis.sock"), "--save", "", "--loglevel", "warning")
         self.broker = StubBroker(folder / "console.sock")
         self._stagehand = self._run("-m", "tests.console.blackbox.stagehand", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def _run(self, *arguments: str, **options: Any) -> subprocess.Popen[Any]:
-        process = subprocess.Popen([sys.executable, *arguments], cwd=PROJECT, env=self._environment, **options)
+        return self._run_program(sys.executable, *arguments, **options)
+
+    def _run_program(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
+        process = subprocess.Popen(command, cwd=PROJECT, env=self._environment, **options)
         self._processes.append(process)
         return process
 

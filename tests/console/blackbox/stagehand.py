@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import django
 
@@ -24,6 +24,7 @@ from django.utils import timezone  # noqa: E402
 from console.models import ConsoleSession, ConsoleTicket  # noqa: E402
 from console.services import open_console  # noqa: E402
 from console.tickets import hash_of  # noqa: E402
+from guests.live import touch  # noqa: E402
 from guests.models import Guest  # noqa: E402
 from hosts.models import Host  # noqa: E402
 from tenants.actor import actor_for  # noqa: E402
@@ -95,6 +96,12 @@ def delete_guest(guest: str) -> dict[str, Any]:
     return {}
 
 
+def set_state(guest: str, state: str) -> dict[str, Any]:
+    Guest.objects.filter(pk=guest).update(state=state)
+    touch(UUID(guest))
+    return {}
+
+
 def hand_over(guest: str, tenant: str) -> dict[str, Any]:
     Guest.objects.filter(pk=guest).update(tenant_id=tenant)
     return {}
@@ -122,7 +129,7 @@ def audit(guest: str) -> dict[str, Any]:
 COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
     work.__name__: work
     for work in (
-        make_tenant, make_user, log_in, log_out, make_token, delete_token, make_guest, ticket, expire, delete_guest, hand_over,
+        set_state, make_tenant, make_user, log_in, log_out, make_token, delete_token, make_guest, ticket, expire, delete_guest, hand_over,
         set_role, disable, sessions, audit,
     )
 }  # fmt: skip
