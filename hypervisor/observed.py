@@ -168,7 +168,7 @@ class EventKind(StrEnum):
     GUEST = "guest"
     """A guest's state or definition may have changed: re-read it."""
     GUEST_REMOVED = "guest_removed"
-    """A guest was undefined or, when transient, stopped."""
+    """A guest's definition was removed: gone, or transient while it still runs. When a transient one stops it is told as GUEST."""
     AGENT = "agent"
     POOL = "pool"
     NETWORK = "network"

@@ -150,9 +150,7 @@ class FakeHost(FakeStorage):
         guest.is_persistent = guest.autostart = False
         if not guest.is_active:
             del self.machine.guests[uuid]
-            self.machine.tell(EventKind.GUEST_REMOVED, guest)
-        else:
-            self.machine.tell(EventKind.GUEST, guest, definition_changed=True)
+        self.machine.tell(EventKind.GUEST_REMOVED, guest)
 
     @call
     def start_guest(self, uuid: UUID) -> None:

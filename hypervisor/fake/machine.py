@@ -144,9 +144,7 @@ class FakeMachine:
             self.serial_lines = [line for line in self.serial_lines if line[0] != guest.uuid]
         if state is PowerState.SHUTOFF and not guest.is_persistent:
             del self.guests[guest.uuid]
-            self.tell(EventKind.GUEST_REMOVED, guest)
-        else:
-            self.tell(EventKind.GUEST, guest)
+        self.tell(EventKind.GUEST, guest)
 
     def drop_connections(self) -> None:
         """As when libvirtd restarts: guests keep running, every open connection is dead, events until the next connect are lost."""

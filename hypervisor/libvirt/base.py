@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import libvirt
 
+from hypervisor.errors import NotFoundOnHost
 from hypervisor.libvirt.translate import translated
+
+T = TypeVar("T")
+
+
+def still_there(read: Callable[[Any], T], things: Iterable[Any]) -> list[T]:
+    """Read each thing of a listing; what was removed since it was listed is left out."""
+    found: list[T] = []
+    for thing in things:
+        with suppress(NotFoundOnHost):
+            found.append(translated(read)(thing))
+    return found
 
 
 class Connected:

@@ -10,7 +10,7 @@ from uuid import UUID
 import libvirt
 
 from hypervisor.errors import NotFoundOnHost, Refused, Unsupported
-from hypervisor.libvirt.base import Connected
+from hypervisor.libvirt.base import Connected, still_there
 from hypervisor.libvirt.serial import StreamLine
 from hypervisor.libvirt.stats import stats_of
 from hypervisor.libvirt.translate import is_code, translated, translated_error
@@ -189,7 +189,7 @@ class GuestCalls(Connected):
 
     @translated
     def _pool_paths(self) -> list[str]:
-        return [parse_pool(pool.XMLDesc(0)).path for pool in self._connection.listAllStoragePools(0)]
+        return still_there(lambda pool: parse_pool(pool.XMLDesc(0)).path, self._connection.listAllStoragePools(0))
 
     @translated
     def _unless_already(self, uuid: UUID, verb: str, is_already: Any) -> None:

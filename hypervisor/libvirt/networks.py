@@ -6,7 +6,7 @@ from typing import Any
 
 import libvirt
 
-from hypervisor.libvirt.base import Connected
+from hypervisor.libvirt.base import Connected, still_there
 from hypervisor.libvirt.translate import translated
 from hypervisor.observed import Lease, ObservedNetwork
 from hypervisor.specs import NetworkSpec
@@ -17,7 +17,7 @@ from hypervisor.xml.safe import to_text
 class NetworkCalls(Connected):
     @translated
     def networks(self) -> list[ObservedNetwork]:
-        return [_observed(network) for network in self._connection.listAllNetworks(0)]
+        return still_there(_observed, self._connection.listAllNetworks(0))
 
     @translated
     def ensure_network(self, spec: NetworkSpec) -> ObservedNetwork:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import libvirt
 
 from hypervisor.errors import NotFoundOnHost, Refused
-from hypervisor.libvirt.base import Connected
+from hypervisor.libvirt.base import Connected, still_there
 from hypervisor.libvirt.translate import translated, translating
 from hypervisor.observed import ObservedPool, ObservedVolume
 from hypervisor.port import ProgressCallback
@@ -27,7 +27,7 @@ PROGRESS_EVERY_S = 0.5
 class VolumeCalls(Connected):
     @translated
     def pools(self) -> list[ObservedPool]:
-        return [_observed_pool(pool) for pool in self._connection.listAllStoragePools(0)]
+        return still_there(_observed_pool, self._connection.listAllStoragePools(0))
 
     @translated
     def ensure_pool(self, spec: PoolSpec) -> ObservedPool:
@@ -57,11 +57,7 @@ class VolumeCalls(Connected):
 
     @translated
     def volumes(self, pool: str) -> list[ObservedVolume]:
-        seen: list[ObservedVolume] = []
-        for volume in self._pool(pool).listAllVolumes(0):
-            with suppress(NotFoundOnHost):  # deleted since it was listed
-                seen.append(_observed_volume(volume))
-        return seen
+        return still_there(_observed_volume, self._pool(pool).listAllVolumes(0))
 
     @translated
     def volume(self, pool: str, name: str) -> ObservedVolume | None:
@@ -216,6 +212,5 @@ def _observed_pool(pool: Any) -> ObservedPool:
     )
 
 
-@translated
 def _observed_volume(volume: Any) -> ObservedVolume:
     return parse_volume(volume.XMLDesc(0))
