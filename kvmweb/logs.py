@@ -1,8 +1,10 @@
-"""One log line is one line: control characters escaped, 4 KiB at most."""
+"""One log line is one line: control characters escaped, 4 KiB at most. structlog writes through the standard library."""
 
 from __future__ import annotations
 
 import logging
+
+import structlog
 
 
 class LineFormatter(logging.Formatter):
@@ -17,3 +19,18 @@ class LineFormatter(logging.Formatter):
 
 def escape(line: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)[:4096]
+
+
+def configure_structlog() -> None:
+    """The request id that django-structlog binds is on each line; levels are those of LOGGING."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONCE, NONE, SELF
 
-from kvmweb import secrets_store
+from kvmweb import logs, secrets_store
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
@@ -264,6 +264,7 @@ if BEHIND_TLS:
 # -- logs -------------------------------------------------------------------------------------------------------------------------
 # The id that kvmweb.rest.request_id gave or took over.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+logs.configure_structlog()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
