@@ -120,7 +120,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def on_rights_lost(self) -> None:
         self.granted.clear()
-        await self.close(code=RIGHTS_LOST)
+        if self.writer is not None:
+            self.writer.cancel()
+        # A browser that reads nothing takes no close frame either, and must not hold up the others.
+        await asyncio.wait_for(self.close(code=RIGHTS_LOST), 1.0)
 
     # -- to the browser -----------------------------------------------------------------------------------------------------------
     async def _write(self) -> None:

@@ -100,15 +100,14 @@ class Hub:
             await asyncio.sleep(0.5)
 
     def _set_link(self, *, is_up: bool) -> None:
-        was_up, is_first = self._is_linked.is_set(), not hasattr(self, "_was_linked")
+        if self._is_linked.is_set() == is_up:
+            return
         if is_up:
             self._is_linked.set()
-            self._was_linked = True
         else:
             self._is_linked.clear()
-        if was_up != is_up and not (is_up and is_first):
-            for receiver in list(self.receivers):
-                receiver.on_link(is_up=is_up)
+        for receiver in list(self.receivers):
+            receiver.on_link(is_up=is_up)
 
     async def _recheck(self) -> None:
         while True:

@@ -49,7 +49,8 @@ class Outbox:
         key = (topic, row_id)
         older = self._waiting.get(key)
         if isinstance(older, Delta):
-            if older.version < delta.version or (older.version == delta.version and delta.type == "removed"):
+            # Not only newer ones: a guest's load changes without its version.
+            if older.version <= delta.version:
                 self._waiting[key] = delta
             return
         if len(self._waiting) >= MAX_WAITING:

@@ -103,6 +103,8 @@ async def test_a_socket_opens_and_shows_the_truth_while_redis_is_away(redis, con
     await socket.send_json_to({"subscribe": ["guests"]})
     types = {(await socket.receive_json_from())["type"] for _ in range(2)}
     assert types == {"stalled", "snapshot"}
+    redis.start()
+    assert (await socket.receive_json_from())["type"] == "snapshot"
 
 
 def test_publishing_without_redis_costs_nothing_and_raises_nothing(redis, make_guest):
