@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from guests.views import pages
+from guests.views import create, pages
 
 urlpatterns = [
     path("", pages.guest_list, name="guests"),
+    path("new/", create.create, name="guest-create"),
+    path("new/effect/", create.create_effect, name="guest-create-effect"),
     path("<str:guest_id>/", pages.guest, name="guest"),
     path("<str:guest_id>/menu/", pages.menu, name="guest-menu"),
 ]

@@ -30,6 +30,8 @@ class KvmwebForm(forms.Form):
     """`refusal`: the error of the service that said no, for the top of the form."""
 
     refusal: KvmwebError | None = None
+    aliases: dict[str, str] = {}
+    """A service's name of a field -> this form's, where they differ."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         kwargs.setdefault("label_suffix", "")
@@ -49,7 +51,8 @@ class KvmwebForm(forms.Form):
     def _show(self, error: InvalidInput) -> None:
         unknown: dict[str, list[str]] = {}
         for name, sentences in error.fields.items():
-            own = name.replace("cloud_init.", "").split(".")[0]
+            own = name.removeprefix("cloud_init.").split(".")[0]
+            own = self.aliases.get(own, own)
             if own in self.fields:
                 self.add_error(own, sentences)
             else:

@@ -19,4 +19,8 @@ urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("console.urls")),
     path("guests/", include("guests.urls")),
+    path("hosts/", include("hosts.urls")),
+    path("images/", include("storage.urls")),
+    path("jobs/", include("jobs.urls")),
+    path("", include("kvmweb.pages.urls")),
 ]

@@ -42,6 +42,22 @@ def size_of_bytes(value: float | None) -> str:
     return f"{value / 1024:.0f} KiB" if value < 1024 * 1024 else size_of_mib(value / 1024 / 1024)
 
 
+AMOUNTS = {
+    "guests": ("Guests", str),
+    "vcpus": ("vCPU", str),
+    "memory_mib": ("Memory", size_of_mib),
+    "disk_gib": ("Disk", lambda gib: size_of_mib(gib * 1024)),
+    "snapshots": ("Snapshots", str),
+    "image_gib": ("Images", lambda gib: size_of_mib(gib * 1024)),
+    "running_jobs": ("Running jobs", str),
+}
+"""What a quota counts -> its name on a page, and how its amounts read."""
+
+
+def amount(resource: str, value: int) -> str:
+    return AMOUNTS[resource][1](value)
+
+
 def _short(value: float, unit: str) -> str:
     text = f"{value:.1f}".removesuffix(".0") if value < 100 else f"{value:.0f}"
     return f"{text} {unit}"

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from kvmweb.words import TONES, ago, size_of_bytes, size_of_mib
+from kvmweb.words import TONES, ago, amount, size_of_bytes, size_of_mib
 
 register = template.Library()
 
@@ -73,6 +73,9 @@ def as_bytes(value: float | None) -> str:
     return size_of_bytes(value)
 
 
+register.simple_tag(amount)
+
+
 @register.filter
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.0f}%"
@@ -113,3 +116,32 @@ def sort_header(context: template.Context, column: str, label: str, ordering: st
     arrow = icon("chevron-down" if ordering.startswith("-") else "chevron-up") if is_here else ""
     text = '<th scope="col" class="{}" data-col="{}"{}><a href="?{}" data-swap-table>{}{}</a></th>'
     return format_html(text, css, col or column, sort, query.urlencode(), label, arrow)
+
+
+@register.filter
+def moment(text: str | None) -> datetime | None:
+    """A payload's time as a datetime again."""
+    return datetime.fromisoformat(text) if text else None
+
+
+@register.filter
+def share(fraction: float) -> str:
+    return f"{fraction * 100:.0f}%"
+
+
+@register.filter
+def unlocalized(value: float | None) -> str:
+    return "0" if value is None else f"{value:.4g}"
+
+
+@register.simple_tag
+def duration(started_at: str, finished_at: str) -> str:
+    seconds = (datetime.fromisoformat(finished_at) - datetime.fromisoformat(started_at)).total_seconds()
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+@register.simple_tag
+def job_state(job: Mapping[str, Any]) -> SafeString:
+    """A running job is busy, not well: its badge turns."""
+    tone = "busy" if job["state"] in ("queued", "running", "cancelling") else TONES.get(job["state"], "off")
+    return format_html('<span class="state" data-state="{}" data-tone="{}">{}</span>', job["state"], tone, job["state"].replace("_", " "))

@@ -13,7 +13,9 @@ on("change", "[data-fills]", (event, choice) => {
   for (const pair of choice.dataset.fills.split(" ").filter(Boolean)) {
     const [name, value] = pair.split("=");
     const field = choice.form.elements.namedItem(name);
-    if (field && "value" in field) field.value = value;
+    if (!field || !("value" in field)) continue;
+    // data-at-least: only ever more than what is there.
+    field.value = "atLeast" in choice.dataset ? Math.max(Number(field.value), Number(value)) : value;
   }
 });
 
@@ -24,3 +26,14 @@ function follow(control) {
 }
 on("change", "[data-shows]", (event, control) => follow(control));
 for (const control of $$("[data-shows]")) follow(control);
+
+// The login part of the create page is only of use with an image that reads it.
+function showLogin() {
+  const part = document.querySelector("#login");
+  const chosen = document.querySelector("[data-login]:checked");
+  if (part) part.hidden = chosen?.dataset.login === "no";
+}
+on("change", "[data-login]", showLogin);
+showLogin();
+
+document.querySelector("[data-focus]")?.focus();

@@ -44,7 +44,12 @@ const FIELDS = {
     if (reason) field.removeAttribute("href");
     else field.href = field.dataset.href;
   },
-  verb: (field, guest) => setReason(field, guest.allowed_actions[field.dataset.verb]?.reason),
+  verb(field, guest) {
+    // As guests/views/menu.py: start and resume share a place.
+    const isAsleep = ["paused", "suspended"].includes(guest.state);
+    field.hidden = isAsleep ? ["start", "suspend"].includes(field.dataset.verb) : field.dataset.verb === "resume";
+    setReason(field, guest.allowed_actions[field.dataset.verb]?.reason);
+  },
   job(field, guest) {
     field.hidden = !guest.active_job;
     if (!guest.active_job) return;

@@ -51,3 +51,8 @@ on("click", "#palette-list [data-click]", (event, option) => {
   dialog.close();
   $(option.dataset.click)?.click();
 });
+// A power action: its own module takes the click; this only steps aside.
+on("click", "#palette-list [data-verb]", (event) => {
+  event.preventDefault();
+  dialog.close();
+});

@@ -14,6 +14,7 @@ const jobs = new Map(); // id -> job
 const items = new Map(); // id -> element
 const dismissed = new Set(JSON.parse(sessionStorage.getItem(DISMISSED) ?? "[]"));
 const tray = $("#tray");
+const OPEN = "tray-open";
 const list = $("#tray-list");
 
 function take(job, { fresh = true } = {}) {
@@ -88,6 +89,9 @@ on("click", "[data-job-verb]", (event, { dataset: { jobVerb: verb, jobId: id } }
   }
   api("POST", `jobs/${id}/${verb}/`).then(() => verb === "retry" && drop(id), toastError);
 });
+
+tray.open = localStorage.getItem(OPEN) !== "no";
+tray.addEventListener("toggle", () => localStorage.setItem(OPEN, tray.open ? "yes" : "no"));
 
 live.subscribe("jobs", {
   snapshot({ results }) {

@@ -1,0 +1,184 @@
+"""Forms of virtual machines. They turn text into rows the actor may see and numbers; what is allowed is the services' business."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db import transaction
+
+from guests.models import Guest
+from guests.plan import gib_for
+from guests.requests import CloudInitRequest, CreateGuest
+from guests.services.placement import choose_place
+from hosts.models import Host
+from hosts.selectors import host_list
+from kvmweb.errors import KvmwebError
+from kvmweb.forms import KvmwebForm
+from kvmweb.words import AMOUNTS
+from networks.selectors import network_list
+from storage.models import Image
+from storage.selectors import image_list
+from tenants.actor import Actor
+from tenants.models import Tenant
+from tenants.quota import limits_of, usage_of
+from tenants.selectors import tenants_for
+
+SIZES = (("Tiny", 1, 256), ("Small", 1, 1024), ("Medium", 2, 4096), ("Large", 4, 8192), ("Huge", 8, 16384))
+COUNTED = ("guests", "vcpus", "memory_mib", "disk_gib")
+
+
+class CreateGuestForm(KvmwebForm):
+    aliases = {"source": "image", "nics": "network", "clone": "clone_mode", "host": "host"}
+
+    name = forms.CharField(
+        max_length=63, help_text="Lower-case letters, digits and hyphens.", widget=forms.TextInput({"spellcheck": "false"})
+    )
+    tenant = forms.ModelChoiceField(Tenant.objects.none(), label="Owner", empty_label=None)
+    image = forms.ModelChoiceField(Image.objects.none(), widget=forms.RadioSelect, error_messages={"required": "Choose an image."})
+    vcpus = forms.IntegerField(label="Processors", min_value=1, max_value=256, initial=1)
+    memory_mib = forms.IntegerField(label="Memory", min_value=64, max_value=4194304, initial=1024)
+    disk_gib = forms.IntegerField(label="Disk", min_value=0, max_value=65536, required=False, help_text="Empty: as large as the image.")
+    clone_mode = forms.ChoiceField(
+        label="Disk is",
+        required=False,
+        choices=[("overlay", "Copy on write: made at once"), ("full", "Full copy: stands alone")],
+    )
+    network = forms.ModelChoiceField(Host.objects.none(), required=False, empty_label="The host's default network")
+    user = forms.CharField(max_length=32, required=False, label="User name")
+    password = forms.CharField(max_length=128, required=False, strip=False, widget=forms.PasswordInput({"autocomplete": "new-password"}))
+    ssh_keys = forms.CharField(
+        required=False,
+        label="SSH public keys",
+        widget=forms.Textarea({"rows": 3, "placeholder": "ssh-ed25519 AAAA… you@laptop", "spellcheck": "false"}),
+    )
+    user_data = forms.CharField(
+        required=False,
+        strip=False,
+        label="Or whole user-data",
+        widget=forms.Textarea({"rows": 6, "placeholder": "#cloud-config", "spellcheck": "false"}),
+    )
+    host = forms.ModelChoiceField(Host.objects.none(), required=False, empty_label="Automatic: the host with most room", label="Host")
+    count = forms.IntegerField(label="How many", min_value=1, max_value=50, initial=1, required=False)
+    start = forms.BooleanField(label="Start it when it is made", required=False, initial=True)
+    tags = forms.CharField(max_length=400, required=False, help_text="Separated by spaces.")
+    description = forms.CharField(max_length=4096, required=False, widget=forms.Textarea({"rows": 2}))
+
+    def __init__(self, actor: Actor, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.actor = actor
+        tenants = tenants_for(actor, "guest.create")
+        self.fields["tenant"].queryset = tenants  # type: ignore[attr-defined]
+        self.fields["image"].queryset = image_list(actor).filter(
+            kind__in=(Image.Kind.DISK, Image.Kind.CLOUD), state__in=(Image.State.READY, Image.State.BUILDING)
+        )  # type: ignore[attr-defined]
+        self.fields["network"].queryset = network_list(actor).filter(is_active=True, is_missing=False)  # type: ignore[attr-defined]
+        if actor.is_operator:
+            self.fields["host"].queryset = host_list(actor).filter(is_enabled=True)  # type: ignore[attr-defined]
+        else:
+            del self.fields["host"]
+        self.images = list(self.fields["image"].queryset)  # type: ignore[attr-defined]
+        self.tenants = list(tenants)
+        self.sizes = SIZES
+
+    @property
+    def owner(self) -> Tenant:
+        return self.cleaned_data["tenant"]
+
+    @property
+    def chosen_image(self) -> str:
+        ready = [str(image.pk) for image in self.images if image.state == Image.State.READY]
+        return str(self["image"].value() or (ready[0] if ready else ""))
+
+    def as_request(self) -> CreateGuest:
+        given = self.cleaned_data
+        return CreateGuest(
+            name=given["name"],
+            image=given["image"],
+            vcpus=given["vcpus"],
+            memory_mib=given["memory_mib"],
+            disk_gib=given.get("disk_gib") or 0,
+            count=given.get("count") or 1,
+            clone_mode=given.get("clone_mode") or "overlay",
+            networks=(given["network"],) if given.get("network") else (),
+            cloud_init=self._login(),
+            host=given.get("host"),
+            start=given["start"],
+            tags=tuple(given["tags"].replace(",", " ").split()),
+            description=given["description"],
+        )
+
+    def _login(self) -> CloudInitRequest | None:
+        given = self.cleaned_data
+        keys = tuple(line.strip() for line in given["ssh_keys"].splitlines() if line.strip())
+        if not given["image"].has_cloud_init or not (given["user"] or given["password"] or given["user_data"].strip() or keys):
+            return None
+        return CloudInitRequest(user=given["user"], password=given["password"], ssh_keys=keys, user_data=given["user_data"].strip())
+
+    def effect(self) -> dict[str, Any]:
+        """What the tenant would use afterwards, and where it would go. Works on a form that is not yet complete."""
+        self.is_valid()
+        given = getattr(self, "cleaned_data", {})
+        tenant = given.get("tenant") or (self.tenants[0] if self.tenants else None)
+        return {"tenant": tenant, "lines": self._quota_lines(tenant) if tenant else [], "place": self._place(tenant) if tenant else {}}
+
+    def _quota_lines(self, tenant: Tenant) -> list[dict[str, Any]]:
+        given, image = self.cleaned_data, self.cleaned_data.get("image")
+        count = given.get("count") or 1
+        disk_gib = given.get("disk_gib") or (gib_for(image.virtual_size_bytes) if image else 0)
+        asked = {"guests": 1, "vcpus": given.get("vcpus") or 0, "memory_mib": given.get("memory_mib") or 0, "disk_gib": disk_gib}
+        used, limits = usage_of(tenant.pk), limits_of(tenant.pk)
+        return [
+            {
+                "resource": resource,
+                "label": AMOUNTS[resource][0],
+                "asked": asked[resource] * count,
+                "after": used[resource] + asked[resource] * count,
+                "limit": limits[resource],
+                "is_over": limits[resource] is not None and used[resource] + asked[resource] * count > limits[resource],
+            }
+            for resource in COUNTED
+        ]
+
+    def _place(self, tenant: Tenant) -> dict[str, str]:
+        if not self.cleaned_data.get("image") or {"vcpus", "memory_mib"} & set(self.errors):
+            return {}
+        complete = {"name": "x", "tags": "", "description": "", "ssh_keys": "", "user_data": "", "user": "", "password": "", "start": True}
+        self.cleaned_data = {**complete, **self.cleaned_data}
+        try:
+            with transaction.atomic():
+                place = choose_place(self.actor, tenant, self.as_request())
+                # Placing locks the hosts for a moment: nothing was written, and the lock goes with the rollback.
+                transaction.set_rollback(True)
+        except KvmwebError as error:
+            return {"problem": error.message, "hint": error.hint}
+        return {"host": place.host.name, "reason": place.reason} if self.actor.sees_everything else {"room": "yes"}
+
+
+class DeleteGuestForm(KvmwebForm):
+    confirm_name = forms.CharField(max_length=63, label="Type its name to confirm")
+    delete_disks = forms.BooleanField(required=False, initial=True, label="Delete its disks and everything on them")
+
+
+class EditGuestForm(KvmwebForm):
+    name = forms.CharField(max_length=63)
+    description = forms.CharField(max_length=4096, required=False, widget=forms.Textarea({"rows": 3}))
+    tags = forms.CharField(max_length=400, required=False, help_text="Separated by spaces.")
+    is_protected = forms.BooleanField(required=False, label="Protect it from being deleted")
+    autostart = forms.BooleanField(required=False, label="Start it with its host")
+
+    @staticmethod
+    def initial_of(guest: Guest) -> dict[str, Any]:
+        return {
+            "name": guest.name,
+            "description": guest.description,
+            "tags": " ".join(guest.tags),
+            "is_protected": guest.is_protected,
+            "autostart": guest.autostart,
+        }
+
+    def changes(self) -> dict[str, Any]:
+        """Only what differs from what the dialog showed."""
+        given = {**self.cleaned_data, "tags": self.cleaned_data["tags"].replace(",", " ").split()}
+        before = {**self.initial, "tags": str(self.initial.get("tags", "")).split()}
+        return {name: value for name, value in given.items() if before.get(name) != value}

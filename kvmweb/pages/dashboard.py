@@ -1,0 +1,167 @@
+"""The overview: what needs attention first, then capacity (operators) or quota (tenants), then who uses most and what happened."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from guests.selectors import GuestFilter, guest_list, guest_payloads
+from guests.views.rows import row_of
+from hosts.selectors import host_list, host_payloads
+from jobs.models import JobState
+from jobs.payload import job_payload
+from jobs.selectors import job_list
+from kvmweb.context import shell_of
+from kvmweb.requests import is_fragment
+from kvmweb.words import AMOUNTS
+from storage.payload import pool_payload
+from storage.selectors import pool_list
+from tenants.actor import Actor
+from tenants.models import Quota
+from tenants.quota import limits_of, usage_of
+from tenants.selectors import tenant_list
+
+FAILED_WITHIN = timedelta(hours=24)
+NEARLY_FULL = 0.85
+AT_MOST = 6
+
+
+@login_required
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    actor, summary = request.actor, shell_of(request).summary
+    busiest = guest_list(actor, GuestFilter(state="running", ordering="-cpu_percent"))[:AT_MOST]
+    hosts = host_payloads(host_list(actor))
+    pools = [pool_payload(pool) for pool in pool_list(actor)]
+    quotas = [] if actor.sees_everything else quotas_of(actor)
+    context = {
+        "summary": summary,
+        "attention": attention(actor, hosts, pools, quotas, summary=summary),
+        "capacity": capacity_of(hosts, pools) if actor.sees_everything else None,
+        "quotas": quotas,
+        "busiest": [row_of(guest) for guest in guest_payloads(actor, busiest)],
+        "jobs": [job_payload(job, actor) for job in job_list(actor)[:AT_MOST]],
+    }
+    return render(request, "overview/_overview.html" if is_fragment(request) else "overview/overview.html", context)
+
+
+def attention(
+    actor: Actor, hosts: list[dict[str, Any]], pools: list[dict[str, Any]], quotas: list[dict[str, Any]], *, summary: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Lines {"icon", "tone", "title", "text", "url"}, worst first."""
+    return [
+        *_hosts_down(hosts),
+        *_failed_jobs(actor),
+        *_troubled_guests(summary),
+        *_full_pools(pools),
+        *_full_quotas(quotas),
+    ]
+
+
+def _hosts_down(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "icon": "unplug",
+            "tone": "bad",
+            "title": f"Host {host['name']} does not answer",
+            "text": host["state_reason"],
+            "url": f"/hosts/{host['id']}/",
+        }
+        for host in hosts
+        if host["state"] == "unreachable"
+    ]
+
+
+def _failed_jobs(actor: Actor) -> list[dict[str, Any]]:
+    failed = job_list(actor, states=(JobState.FAILED, JobState.NEEDS_ATTENTION)).filter(finished_at__gt=timezone.now() - FAILED_WITHIN)
+    held = job_list(actor, states=(JobState.NEEDS_ATTENTION,)).filter(finished_at__isnull=True)
+    return [
+        {
+            "icon": "triangle-alert",
+            "tone": "bad",
+            "title": f"{job.title} {'needs attention' if job.state == JobState.NEEDS_ATTENTION else 'failed'}",
+            "text": (job.error or {}).get("message", ""),
+            "url": f"/jobs/{job.pk}/",
+            "at": job.finished_at,
+        }
+        for job in [*held[:AT_MOST], *failed[:AT_MOST]]
+    ]
+
+
+def _troubled_guests(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    missing, crashed = summary["missing"], summary["by_state"]["crashed"]
+    lines = []
+    if crashed:
+        words = "A guest has crashed" if crashed == 1 else f"{crashed} guests have crashed"
+        lines.append(
+            {"icon": "circle-x", "tone": "bad", "title": words, "text": "Force it off and start it again.", "url": "/guests/?state=crashed"}
+        )
+    if missing:
+        words = "A guest is missing on its host" if missing == 1 else f"{missing} guests are missing on their hosts"
+        lines.append(
+            {"icon": "info", "tone": "warn", "title": words, "text": "Somebody may have removed it there.", "url": "/guests/?state=missing"}
+        )
+    return lines
+
+
+def _full_pools(pools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "icon": "hard-drive",
+            "tone": "warn",
+            "title": f"Pool {pool['name']} on {pool['host']['name']} is {pool['used_percent']:.0f}% full",
+            "text": "New guests there will be refused when it is full.",
+            "url": f"/hosts/{pool['host']['id']}/?tab=storage",
+        }
+        for pool in pools
+        if pool["is_active"] and (pool["used_percent"] or 0) >= NEARLY_FULL * 100
+    ]
+
+
+def _full_quotas(quotas: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "icon": "gauge",
+            "tone": "warn",
+            "title": f"{quota['tenant']}: {line['label']} is nearly used up",
+            "text": "Delete what you no longer need, or ask an admin for more.",
+            "url": "/guests/",
+        }
+        for quota in quotas
+        for line in quota["lines"]
+        if line["limit"] and line["used"] / line["limit"] >= NEARLY_FULL
+    ]
+
+
+def capacity_of(hosts: list[dict[str, Any]], pools: list[dict[str, Any]]) -> dict[str, float]:
+    """Sums over the hosts that are up, and over their active pools."""
+    up = [host for host in hosts if host["state"] == "up"]
+    ids = {host["id"] for host in up}
+    usable = [pool for pool in pools if pool["is_active"] and pool["host"]["id"] in ids]
+    capacity = sum(pool["capacity_bytes"] for pool in usable)
+    return {
+        "hosts": len(hosts),
+        "hosts_up": len(up),
+        "vcpus": sum(host["vcpus_allocated"] for host in up),
+        "vcpus_capacity": sum(host["vcpus_capacity"] for host in up),
+        "memory_mib": sum(host["memory_allocated_mib"] for host in up),
+        "memory_capacity_mib": sum(host["memory_capacity_mib"] for host in up),
+        "storage_bytes": capacity - sum(pool["available_bytes"] for pool in usable),
+        "storage_capacity_bytes": capacity,
+    }
+
+
+def quotas_of(actor: Actor) -> list[dict[str, Any]]:
+    shown = []
+    for tenant in tenant_list(actor).filter(is_active=True).order_by("name"):
+        used, limits = usage_of(tenant.pk), limits_of(tenant.pk)
+        resources = [name for name in Quota.RESOURCES if limits[name] is not None or name in ("guests", "vcpus", "memory_mib", "disk_gib")]
+        lines = [{"resource": name, "label": AMOUNTS[name][0], "used": used[name], "limit": limits[name]} for name in resources]
+        shown.append({"tenant": tenant.name, "lines": lines})
+    return shown
