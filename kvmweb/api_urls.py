@@ -27,6 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<uuid:host_id>/preflight/", hosts.PreflightView.as_view()),
     path("hosts/<uuid:host_id>/unmanaged/", hosts.UnmanagedView.as_view()),
     path("images/", storage.ImagesView.as_view()),
+    path("images/recipes/", storage.RecipesView.as_view()),
+    path("images/importable/", storage.ImportableView.as_view()),
     path("images/<uuid:image_id>/", storage.ImageView.as_view()),
     path("pools/", storage.PoolsView.as_view()),
     path("pools/<uuid:pool_id>/", storage.PoolView.as_view()),

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from jobs.api import accepted
+from jobs.models import Job
+from jobs.serializers import JobAnswer
+from kvmweb.rest.errors import fields_renamed
 from kvmweb.rest.pagination import keyset_page
+from kvmweb.rest.rows import named_tenant
 from kvmweb.rest.schema import page_of
 from kvmweb.rest.views import ApiView, endpoint
 from storage import serializers
 from storage.models import Image, Pool, Volume
 from storage.payload import image_payload, pool_payload, volume_payload
 from storage.selectors import image_for, image_list, pool_list, volume_for, volume_list
+from storage.services.images import RECIPES, build_image, change_image, delete_image, import_image, importable_files
+from storage.services.volumes import delete_volume
 
 
 class ImagesView(ApiView):
@@ -22,6 +29,22 @@ class ImagesView(ApiView):
         rows = image_list(self.actor, **wanted).order_by(*serializers.IMAGE_ORDERINGS[self.query["ordering"]])
         page = keyset_page(rows, self.request, self.query)
         return page.answer([image_payload(row, self.actor) for row in page.rows])
+
+    @endpoint("create_image", body=serializers.CreateImage, answer={202: serializers.ImageAndJob})
+    def post(self) -> Any:
+        """Import a file that is on the server already, or build an image from a recipe."""
+        if "recipe" in self.body:
+            image, job = build_image(self.actor, self.body["recipe"])
+        else:
+            with fields_renamed({"file_name": "source_file"}):
+                image, job = self._import()
+        return accepted(self.actor, job, image=image_payload(image, self.actor))
+
+    def _import(self) -> tuple[Image, Job]:
+        wanted = dict(self.body)
+        tenant_id, file_name = wanted.pop("tenant", None), wanted.pop("source_file")
+        self.tenant = named_tenant(self.actor, tenant_id, "image.create") if tenant_id else None
+        return import_image(self.actor, self.tenant, file_name=file_name, **wanted)
 
 
 class ImageView(ApiView):
@@ -37,6 +60,31 @@ class ImageView(ApiView):
     def get(self) -> Any:
         """One image."""
         return self.show(self.row)
+
+    @endpoint("change_image", body=serializers.ChangeImage, answer=serializers.ImageShape, operation="image.change")
+    def patch(self) -> Any:
+        """Change what is said about an image; its content never changes."""
+        return self.show(change_image(self.actor, self.row, self.body))
+
+    @endpoint("delete_image", answer={202: JobAnswer}, operation="image.delete")
+    def delete(self) -> Any:
+        """Delete an image that no guest's disk stands on."""
+        return accepted(self.actor, delete_image(self.actor, self.row))
+
+
+class RecipesView(ApiView):
+    @endpoint("list_recipes", answer=serializers.RecipesShape)
+    def get(self) -> Any:
+        """Images this server can build by itself."""
+        names = ("name", "image_name", "kind", "os", "description", "min_memory_mib", "has_cloud_init")
+        return {"results": [{name: getattr(recipe, name) for name in names} for recipe in RECIPES.values()]}
+
+
+class ImportableView(ApiView):
+    @endpoint("list_importable", answer=serializers.ImportableShape)
+    def get(self) -> Any:
+        """Files in the import folder of the server; empty for those who may not import them."""
+        return {"results": [{"name": file.name, "size_bytes": file.size_bytes} for file in importable_files(self.actor)]}
 
 
 class PoolsView(ApiView):
@@ -80,3 +128,8 @@ class VolumeView(ApiView):
     def get(self) -> Any:
         """One volume."""
         return volume_payload(self.row, self.actor)
+
+    @endpoint("delete_volume", answer={202: JobAnswer}, operation="volume.delete")
+    def delete(self) -> Any:
+        """Delete a disk that belongs to no guest."""
+        return accepted(self.actor, delete_volume(self.actor, self.row))

@@ -6,7 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from kvmweb.rest.fields import Choice, Flag, IdName, Line, Name, RowId, StrictSerializer, Text, Whole
+from jobs.serializers import JobShape
+from kvmweb.rest.fields import Choice, Flag, IdName, Line, RowId, StrictSerializer, Text, Whole
 from kvmweb.rest.pagination import PageQuery, both_ways, ordering_field, search_field
 from storage.models import Image, Volume
 
@@ -38,11 +39,12 @@ class VolumeQuery(PageQuery):
 class CreateImage(StrictSerializer):
     """Either `recipe`, built on the spot, or a file in the import folder of the server: `kind`, `name`, `source_file`."""
 
-    later = ("source_url", "checksum")
+    later = ("source_url",)
     recipe = Line(max_length=40, required=False)
     kind = Choice(choices=Image.Kind.choices, required=False)
-    name = Name(required=False)
+    name = Line(max_length=63, required=False)
     os = Line(max_length=40, allow_blank=True, required=False)
+    checksum = Line(max_length=64, required=False, help_text="The SHA-256 the file must have.")
     description = Text(max_length=2000, allow_blank=True, required=False)
     source_file = Line(max_length=200, required=False, help_text="A name from images/importable/.")
     has_cloud_init = Flag(required=False)
@@ -62,7 +64,7 @@ class CreateImage(StrictSerializer):
 
 
 class ChangeImage(StrictSerializer):
-    name = Name(required=False)
+    name = Line(max_length=63, required=False)
     description = Text(max_length=2000, allow_blank=True, required=False)
     os = Line(max_length=40, allow_blank=True, required=False)
     min_memory_mib = Whole(required=False, max_value=4 * 1024**2)
@@ -98,6 +100,34 @@ class ImageShape(serializers.Serializer):
     created_at = serializers.DateTimeField()
     version = serializers.IntegerField()
     allowed_actions = serializers.DictField(child=ActionShape())
+
+
+class ImageAndJob(serializers.Serializer):
+    image = ImageShape()
+    job = JobShape()
+
+
+class RecipeShape(serializers.Serializer):
+    name = serializers.CharField()
+    image_name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Image.Kind.choices)
+    os = serializers.CharField()
+    description = serializers.CharField()
+    min_memory_mib = serializers.IntegerField()
+    has_cloud_init = serializers.BooleanField()
+
+
+class RecipesShape(serializers.Serializer):
+    results = RecipeShape(many=True)
+
+
+class FileShape(serializers.Serializer):
+    name = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+
+
+class ImportableShape(serializers.Serializer):
+    results = FileShape(many=True)
 
 
 class PoolShape(serializers.Serializer):

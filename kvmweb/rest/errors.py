@@ -6,7 +6,8 @@ Every exception ends here as JSON, unexpected ones too; their text goes to the l
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -92,6 +93,15 @@ def too_large(limit_mib: int = 1) -> KvmwebError:
     error = KvmwebError(f"The body is larger than {limit_mib} MiB.", hint="Send less at a time.", code="too_large")
     error.status = 413
     return error
+
+
+@contextmanager
+def fields_renamed(names: Mapping[str, str]) -> Iterator[None]:
+    """A service calls a field otherwise than the contract does: the refusal names it as the caller wrote it."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(fields={names.get(name, name): texts for name, texts in error.fields.items()}, hint=error.hint) from error
 
 
 def flat_fields(detail: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:

@@ -5,7 +5,7 @@ const csrf = document.querySelector("meta[name=csrf-token]").content;
 window.SwaggerUIBundle({
   url: page.dataset.schema,
   domNode: page,
-  docExpansion: "none",
+  docExpansion: "list",
   deepLinking: true,
   // The default asks a public validator on the internet.
   validatorUrl: null,
