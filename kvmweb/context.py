@@ -73,7 +73,7 @@ def shell_of(request: HttpRequest) -> Shell:
 def shell(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get("theme", "")
     return {
-        "site_name": settings.SITE_NAME,
+        "product_name": settings.SITE_NAME,
         "theme": theme if theme in THEMES else "",
         "htmx_config": HTMX_CONFIG,
         "shell": shell_of(request) if hasattr(request, "actor") else None,
