@@ -30,7 +30,7 @@ NOT_LOGGED_IN, RIGHTS_LOST = 4401, 4403
 off_loop = database_sync_to_async(lambda function, *args: function(*args), thread_sensitive=False)
 
 
-class LiveConsumer(AsyncWebsocketConsumer):
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     channel_layer_alias = "none: changes come through live.hub"
     actor: Actor
     login: rights.Login

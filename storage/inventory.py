@@ -66,7 +66,7 @@ def _columns(pool: ObservedPool) -> dict[str, Any]:
 def _differs(old: Any, new: Any) -> bool:
     if isinstance(new, bool) or not isinstance(new, int):
         return bool(old != new)
-    return abs(old - new) >= STEP_BYTES or (old == 0) != (new == 0)
+    return bool(abs(old - new) >= STEP_BYTES or (old == 0) != (new == 0))
 
 
 def _write(row: Pool, columns: dict[str, Any], *, is_new: bool = False) -> None:
