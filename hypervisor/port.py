@@ -84,6 +84,9 @@ class Host(Protocol):
     def suspend_guest(self, uuid: UUID) -> None: ...
     def resume_guest(self, uuid: UUID) -> None: ...
     def set_autostart(self, uuid: UUID, *, enabled: bool) -> None: ...
+    def resize_guest(self, uuid: UUID, *, vcpus: int | None, memory_mib: int | None) -> None:
+        """Change the definition, and of it only these; None: as it is. A running guest keeps its size until it is started anew."""
+
     def eject_media(self, uuid: UUID, target: str) -> None:
         """Empty the CD-ROM drive `target`, in the running guest and in its definition. An empty drive is fine."""
 

@@ -19,7 +19,7 @@ from hypervisor.observed import EventKind, GuestState, GuestStats, HostEvent, Ho
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.allowlist import check_guest
 from hypervisor.xml.disk import edit_eject
-from hypervisor.xml.guest import build_guest, parse_guest
+from hypervisor.xml.guest import build_guest, edit_size, parse_guest
 from hypervisor.xml.safe import parse_xml, to_text
 
 _BLANK_PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=")
@@ -204,6 +204,14 @@ class FakeHost(FakeStorage):
     @call
     def set_autostart(self, uuid: UUID, *, enabled: bool) -> None:
         self.machine.guest(uuid).autostart = enabled
+
+    @call
+    def resize_guest(self, uuid: UUID, *, vcpus: int | None, memory_mib: int | None) -> None:
+        guest = self.machine.guest(uuid)
+        definition = parse_xml(guest.xml)
+        edit_size(definition, vcpus=vcpus, memory_mib=memory_mib)
+        guest.xml = to_text(definition)
+        self.machine.tell(EventKind.GUEST, guest, definition_changed=True)
 
     @call
     def eject_media(self, uuid: UUID, target: str) -> None:

@@ -20,7 +20,7 @@ from hypervisor.port import SerialLine
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.allowlist import check_guest
 from hypervisor.xml.disk import edit_eject
-from hypervisor.xml.guest import build_guest, parse_guest
+from hypervisor.xml.guest import build_guest, edit_size, parse_guest
 from hypervisor.xml.pool import parse_pool
 from hypervisor.xml.safe import parse_xml, to_text
 
@@ -149,6 +149,12 @@ class GuestCalls(Connected):
     @translated
     def set_autostart(self, uuid: UUID, *, enabled: bool) -> None:
         self._guest(uuid).setAutostart(int(enabled))
+
+    @translated
+    def resize_guest(self, uuid: UUID, *, vcpus: int | None, memory_mib: int | None) -> None:
+        definition = parse_xml(self._guest(uuid).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE))
+        edit_size(definition, vcpus=vcpus, memory_mib=memory_mib)
+        self._connection.defineXMLFlags(to_text(definition), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
     @translated
     def eject_media(self, uuid: UUID, target: str) -> None:

@@ -93,6 +93,23 @@ def _controllers(spec: GuestSpec) -> list[etree._Element]:
     return controllers
 
 
+def edit_size(guest: etree._Element, *, vcpus: int | None, memory_mib: int | None) -> None:
+    """Set the number of vCPUs and the memory of a whole definition; None leaves as it is."""
+    if vcpus is not None:
+        vcpu = guest.find("vcpu")
+        if vcpu is None:
+            vcpu = etree.SubElement(guest, "vcpu")
+        vcpu.text = str(vcpus)
+        vcpu.attrib.pop("current", None)
+    if memory_mib is not None:
+        for name in ("memory", "currentMemory"):
+            memory = guest.find(name)
+            if memory is None:
+                memory = etree.SubElement(guest, name)
+            memory.text = str(memory_mib)
+            memory.set("unit", "MiB")
+
+
 def parse_guest(
     definition: str, *, live: str = "", is_persistent: bool = True, autostart: bool = False, is_running: bool = False
 ) -> ObservedGuest:

@@ -227,3 +227,19 @@ def test_the_host_describes_itself(host: Host) -> None:
     assert info.acceleration_reason.endswith(".")
     assert 0 < load.memory_free_mib <= load.memory_total_mib == info.memory_mib
     assert host.is_alive()
+
+
+def test_resizing_changes_the_definition_and_nothing_else_in_it(bench: Bench, host: Host) -> None:
+    spec = bench.defined()
+    before = host.guest(spec.uuid)
+    host.resize_guest(spec.uuid, vcpus=2, memory_mib=320)
+    host.resize_guest(spec.uuid, vcpus=2, memory_mib=320)
+    after = host.guest(spec.uuid)
+    assert before is not None
+    assert after is not None
+    assert (after.vcpus, after.memory_mib) == (2, 320)
+    assert replace(after, vcpus=before.vcpus, memory_mib=before.memory_mib, digest=before.digest) == before
+    host.resize_guest(spec.uuid, vcpus=before.vcpus, memory_mib=before.memory_mib)
+    back = host.guest(spec.uuid)
+    assert back is not None
+    assert back.digest == before.digest
