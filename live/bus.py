@@ -78,6 +78,8 @@ def _until_heard() -> None:
     while True:
         time.sleep(RETRY_S)
         try:
+            # Asked first, so that nobody else waits for a frozen redis meanwhile.
+            _client().ping()
             # Spoken again before the resync: what is dropped in between would be in nobody's snapshot.
             _silent_pid = 0
             _client().publish(channel(), RESYNC)
