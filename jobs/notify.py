@@ -16,6 +16,11 @@ def job_changed(job_id: UUID) -> None:
     transaction.on_commit(partial(_publish, job_id), robust=True)
 
 
+def job_made(job: Job) -> None:
+    """A new job has neither steps nor a log: nothing to read again."""
+    publish.changed("job", job.pk, tenant_id=job.tenant_id, version=job.version, data=full_payload(job))
+
+
 def _publish(job_id: UUID) -> None:
     job = Job.objects.filter(pk=job_id).select_related("tenant").first()
     if job is not None:

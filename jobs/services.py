@@ -15,7 +15,7 @@ from kvmweb.errors import Busy, Conflict
 from tenants.actor import Actor
 from tenants.gate import operation
 from tenants.models import Tenant
-from tenants.quota import reserve
+from tenants.quota import limits_of, reserve
 
 
 def submit(
@@ -58,7 +58,8 @@ def _submit(actor: Actor, job: Job, exclusive_key: str) -> Job:
     # As if sent, so that the click needs no second write; a failed send takes it back.
     job.sent_at = timezone.now()
     _refuse_while_busy(actor, exclusive_key)
-    if job.tenant is not None:
+    if job.tenant is not None and limits_of(job.tenant.pk)["running_jobs"] is not None:
+        # Only then: `reserve` locks the tenant's row, and all its clicks would queue there.
         reserve(job.tenant, running_jobs=1)
     try:
         with transaction.atomic():
@@ -67,7 +68,7 @@ def _submit(actor: Actor, job: Job, exclusive_key: str) -> Job:
         # Two clicks at once: the other one was faster by less than the look above.
         _refuse_while_busy(actor, exclusive_key)
         raise
-    notify.job_changed(job.pk)
+    notify.job_made(job)
     enqueue.send_after_commit(job.pk)
     return job
 
