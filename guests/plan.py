@@ -14,6 +14,8 @@ GIB = 1024**3
 MAC_PREFIX = "52:54:00"
 """QEMU's, from the locally administered range."""
 
+SEED_TARGET = "sda"
+
 LONGEST_LIBVIRT_SLUG = 50
 
 

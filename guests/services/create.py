@@ -12,7 +12,7 @@ from django.utils import timezone
 from guests import cloudinit
 from guests.live import touch
 from guests.models import CloudInit, Guest, GuestDisk, GuestNic, GuestState
-from guests.plan import GIB, disk_name, domain_name, guest_names, new_mac, seed_name
+from guests.plan import GIB, SEED_TARGET, disk_name, domain_name, guest_names, new_mac, seed_name
 from guests.requests import CloudInitRequest, CreatedGuests, CreateGuest
 from guests.services.checks import check_create, check_names_free
 from guests.services.placement import Place, choose_place, disk_gib_of
@@ -126,10 +126,9 @@ def _write_nics(guest: Guest, place: Place) -> None:
 
 
 def _write_seed(guest: Guest, place: Place, login: CloudInitRequest) -> None:
-    """The disk is virtio, not a CD-ROM: Debian's cloud kernel has no driver for the SATA controller of q35."""
+    """A CD-ROM on virtio-scsi: Debian's cloud kernel has no driver for the SATA controller of q35, and a drive can be emptied later."""
     hostname = login.hostname or guest.name
     CloudInit.objects.create(guest=guest, hostname=hostname, user_data=cloudinit.user_data(login, hostname=hostname, os=guest.os))
-    volume = Volume.objects.create(
-        pool=place.pool, tenant=guest.tenant, name=seed_name(guest.domain_name), purpose=Volume.Purpose.SEED, format="raw"
-    )
-    GuestDisk.objects.create(guest=guest, volume=volume, target="vdb")
+    name = seed_name(guest.domain_name)
+    volume = Volume.objects.create(pool=place.pool, tenant=guest.tenant, name=name, purpose=Volume.Purpose.SEED, format="raw")
+    GuestDisk.objects.create(guest=guest, volume=volume, target=SEED_TARGET, bus="scsi", device="cdrom")

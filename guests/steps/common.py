@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from guests.inventory import apply_states
 from guests.models import Guest
+from guests.plan import seed_name
 from hypervisor.observed import PowerState
 from hypervisor.port import Host as OpenHost
 from jobs.workflow import JobContext
 from kvmweb.errors import Conflict
+from storage.models import Volume
 
 
 def guest_of(context: JobContext) -> Guest:
@@ -41,3 +43,9 @@ def write_state(host: OpenHost, guest: Guest) -> None:
     row = Guest.objects.only("state", "is_missing").filter(pk=guest.pk).first()
     if row is not None and (row.state != seen.power_state or row.is_missing):
         apply_states({guest.pk: seen.power_state})
+
+
+def seeds_of(guest: Guest) -> list[Volume]:
+    """By the ending we gave the name: the watcher unplugs the row as soon as it sees the empty drive, and virsh can rename a domain."""
+    seeds = Volume.objects.select_related("pool").filter(pool__host=guest.host_id, purpose=Volume.Purpose.SEED, tenant=guest.tenant_id)
+    return list(seeds.filter(name__endswith=seed_name(guest.uuid.hex[:8])))

@@ -12,7 +12,7 @@ from guests import cloudinit
 from guests.definition import spec_for
 from guests.models import CloudInit, Guest, GuestDisk
 from guests.steps import power
-from guests.steps.common import guest_if_there, guest_of, host_of, write_state
+from guests.steps.common import guest_if_there, guest_of, host_of, seeds_of, write_state
 from hypervisor.errors import NotFoundOnHost
 from hypervisor.observed import ObservedVolume, PowerState
 from hypervisor.port import Host as OpenHost
@@ -65,13 +65,16 @@ def _overlay_on(base: Volume, volume: Volume) -> VolumeSpec:
 
 
 def delete_disk(context: JobContext) -> None:
-    _delete(context, Volume.Purpose.DISK)
+    guest = guest_if_there(context)
+    if guest is not None:
+        volume = _disk_of(guest)
+        delete_volume(host_of(context, guest), volume.pool, volume.name)
 
 
 # -- the seed -------------------------------------------------------------------------------------------------------------------------
 def create_seed(context: JobContext) -> None:
     guest = guest_of(context)
-    volume = Volume.objects.select_related("pool").filter(guest_disks__guest=guest, purpose=Volume.Purpose.SEED).first()
+    volume = next(iter(seeds_of(guest)), None)
     if volume is None:
         return
     host = host_of(context, guest)
@@ -93,7 +96,9 @@ def _seed_content(guest: Guest) -> bytes:
 
 
 def delete_seed(context: JobContext) -> None:
-    _delete(context, Volume.Purpose.SEED)
+    guest = guest_if_there(context)
+    for volume in seeds_of(guest) if guest is not None else ():
+        delete_volume(host_of(context, guest), volume.pool, volume.name)
 
 
 # -- the definition -------------------------------------------------------------------------------------------------------------------
@@ -158,15 +163,6 @@ def _make_volume(host: OpenHost, volume: Volume, make: Callable[[], ObservedVolu
 
 def _report_to(context: JobContext) -> ProgressCallback:
     return lambda done, total: context.progress(done / total if total else 1.0, bytes_done=done, bytes_total=total)
-
-
-def _delete(context: JobContext, purpose: str) -> None:
-    guest = guest_if_there(context)
-    if guest is None:
-        return
-    host = host_of(context, guest)
-    for volume in Volume.objects.select_related("pool").filter(guest_disks__guest=guest, purpose=purpose):
-        delete_volume(host, volume.pool, volume.name)
 
 
 def delete_volume(host: OpenHost, pool: Pool, name: str) -> None:

@@ -179,7 +179,7 @@ def test_one_of_several_that_fails_is_named_and_the_others_stay(wanted, tenant, 
 # -- login data ---------------------------------------------------------------------------------------------------------------------
 def test_login_is_on_a_seed_disk_and_kept_hashed_and_encrypted(created, machine: FakeMachine) -> None:
     guest, job = created(cloud_init=CloudInitRequest(hostname="box", user="mia", ssh_keys=(KEY,), password="open sesame"))
-    seed = guest.disks.get(target="vdb").volume
+    seed = guest.disks.get(target="sda").volume
     content = machine.pools["default"].volumes[seed.name].content
     assert (seed.purpose, seed.format) == ("seed", "raw")
     for text in (b"cidata", b"local-hostname: box", b"name: mia", KEY.encode(), b"macaddress: " + guest.nics.get().mac.encode()):
@@ -197,7 +197,7 @@ def test_image_with_cloud_init_always_gets_its_host_name(created, image: Image) 
     image.refresh_from_db()
     guest, _ = created(image=image)
     assert guest.cloud_init.hostname == "web"
-    assert guest.disks.filter(target="vdb").exists()
+    assert guest.disks.filter(target="sda").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,25 @@
+"""guest.change: the rows have the new values already; when the host refuses, they get the old ones back."""
+
+from __future__ import annotations
+
+from guests.live import touch
+from guests.models import Guest
+from guests.steps import change
+from jobs.workflow import JobContext, Step, Workflow
+
+
+def _settle(context: JobContext) -> None:
+    touch(context.args["guest_id"])
+
+
+def _take_back(context: JobContext) -> None:
+    Guest.objects.filter(pk=context.args["guest_id"]).update(**context.args["before"])
+    touch(context.args["guest_id"])
+
+
+CHANGE_GUEST = Workflow(
+    "guest.change",
+    (Step("apply", "Write it into the definition", change.apply, change.take_back),),
+    on_success=_settle,
+    on_failure=_take_back,
+)
