@@ -12,12 +12,16 @@ from guests.actions import OPERATION_OF
 from guests.models import Guest
 from guests.requests import CloudInitRequest, CreateGuest
 from guests.selectors import GuestFilter, guest_for, guest_list, guest_payloads, guest_summary, guest_view
+from guests.services.adopt import adopt_guest
+from guests.services.change import change_guest
 from guests.services.create import create_guests
+from guests.services.delete import delete_guest
 from guests.services.power import POWER
 from hosts.models import Host
+from hosts.selectors import host_for
 from jobs.api import accepted
 from jobs.payload import job_payload
-from jobs.selectors import job_list
+from jobs.selectors import active_jobs_for, job_list
 from jobs.serializers import JobAnswer
 from kvmweb.errors import KvmwebError
 from kvmweb.rest.errors import error_body
@@ -95,6 +99,24 @@ class GuestView(GuestBase):
         """One guest."""
         return self.show(self.row)
 
+    @endpoint(
+        "change_guest",
+        body=serializers.ChangeGuestBody,
+        answer={200: serializers.GuestShape, 202: serializers.GuestAndJob},
+        operation="guest.change",
+    )
+    def patch(self) -> Any:
+        """Change a guest: at once, or as a job where its host has to know."""
+        guest = self.show(guest_for(self.actor, change_guest(self.actor, self.row, self.body).pk))
+        job = active_jobs_for([self.row.pk]).get(self.row.pk)
+        has_new_size = not {"vcpus", "memory_mib"}.isdisjoint(self.body)
+        return accepted(self.actor, job, guest=guest) if job and has_new_size else guest
+
+    @endpoint("delete_guest", body=serializers.DeleteGuestBody, answer={202: JobAnswer}, operation="guest.delete")
+    def delete(self) -> Any:
+        """Delete a guest, by default with its disks."""
+        return accepted(self.actor, delete_guest(self.actor, self.row, **self.body))
+
 
 def power_view(verb: str) -> type[ApiView]:
     """A view per verb, so that each has its own route, operation and place in the document."""
@@ -112,6 +134,20 @@ def power_view(verb: str) -> type[ApiView]:
             return accepted(self.actor, POWER[verb](self.actor, self.row, **self.body))
 
     return PowerView
+
+
+class AdoptView(ApiView):
+    row: Host
+
+    def find(self, *, host_id: UUID) -> Host:
+        return host_for(self.actor, host_id)
+
+    @endpoint("adopt_guest", body=serializers.AdoptBody, answer={202: serializers.GuestAndJob}, operation="guest.adopt")
+    def post(self) -> Any:
+        """Take over a guest that runs on the host unmanaged, for a tenant."""
+        self.tenant = named_tenant(self.actor, self.body["tenant"], "guest.adopt")
+        job = adopt_guest(self.actor, self.tenant, self.row, self.body["domain_uuid"])
+        return accepted(self.actor, job, guest=guest_view(self.actor, guest_for(self.actor, str(job.target_id))))
 
 
 class TimelineView(GuestBase):

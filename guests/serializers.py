@@ -81,7 +81,11 @@ class CreateGuestBody(StrictSerializer):
 
 
 class ChangeGuestBody(StrictSerializer):
-    later = ("vcpus", "memory_mib", "is_template")
+    """vcpus and memory_mib answer 202 with a job, everything else 200."""
+
+    later = ("is_template",)
+    vcpus = Whole(required=False)
+    memory_mib = Whole(required=False)
     name = Name(required=False)
     tags = Tags(required=False)
     description = Text(max_length=4096, allow_blank=True, required=False)
@@ -92,7 +96,7 @@ class ChangeGuestBody(StrictSerializer):
 
 class DeleteGuestBody(StrictSerializer):
     delete_disks = Flag(default=True, help_text="false: its disks stay as detached volumes.")
-    confirm_name = Line(max_length=63, help_text="The guest's name, as a second look.")
+    confirm_name = Line(max_length=63, required=False, help_text="The guest's name, as a second look: 400 when it is another's.")
 
 
 class ShutdownBody(StrictSerializer):

@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<uuid:host_id>/", hosts.HostView.as_view()),
     path("hosts/<uuid:host_id>/preflight/", hosts.PreflightView.as_view()),
     path("hosts/<uuid:host_id>/unmanaged/", hosts.UnmanagedView.as_view()),
+    path("hosts/<uuid:host_id>/adopt/", guests.AdoptView.as_view()),
     path("images/", storage.ImagesView.as_view()),
     path("images/recipes/", storage.RecipesView.as_view()),
     path("images/importable/", storage.ImportableView.as_view()),

@@ -54,7 +54,7 @@ def page_of(shape: type[serializers.Serializer]) -> serializers.Serializer:
 def describe(handle: Callable[..., Any], *, name: str, answer: Any, query: Any, body: Any, summary: str) -> Any:
     answers = answer if isinstance(answer, dict) else {200: answer}
     verb = handle.__name__
-    extra = {"post": [IDEMPOTENCY, DRY_RUN], "put": [DRY_RUN], "patch": [IF_MATCH, DRY_RUN], "delete": [IF_MATCH, DRY_RUN]}.get(verb, [])
+    extra = {"post": [IDEMPOTENCY, IF_MATCH, DRY_RUN], "put": [DRY_RUN], "patch": [IF_MATCH, DRY_RUN], "delete": [IF_MATCH, DRY_RUN]}.get(verb, [])
     has_query = bool(query().fields)
     has_body = bool(body().fields)
     return extend_schema(

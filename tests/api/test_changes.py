@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from guests.models import Guest
-from hosts.models import Host
+from hosts.models import Host, UnmanagedGuest
 from jobs.models import Job
 from networks.models import Network
 from storage.models import Image, Pool
@@ -223,6 +223,52 @@ def test_the_timeline_tells_jobs_and_refusals(member: User, viewer: User, make_g
     assert {(line["state"], line["actor"]) for line in lines} == {("queued", "mia"), ("done", "mia"), ("refused", "vera")}
 
 
+# -- changing and deleting --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_only_ours_is_changed_at_once(member: User, make_guest: MakeGuest, api_for: Api) -> None:
+    path = f"/api/v1/guests/{make_guest().pk}/"
+    answer = api_for(member).patch(path, {"name": "web-9", "tags": ["a", "b"], "is_protected": True, "expires_at": "2090-01-01T00:00:00Z"})
+    assert answer.status_code == 200, answer.content
+    shown = answer.json()
+    assert (shown["name"], shown["tags"], shown["is_protected"], shown["expires_at"]) == ("web-9", ["a", "b"], True, "2090-01-01T00:00:00Z")
+    assert not Job.objects.exists()
+    assert api_for(member).delete(path).status_code == 409
+
+
+def test_a_new_size_is_a_job(member: User, make_guest: MakeGuest, api_for: Api) -> None:
+    off, on = make_guest("a"), make_guest("b", state="running")
+    answer = api_for(member).patch(f"/api/v1/guests/{off.pk}/", {"vcpus": 2, "memory_mib": 1024})
+    assert answer.status_code == 202, answer.content
+    assert (answer.json()["guest"]["vcpus"], answer.json()["job"]["kind"]) == (2, "guest.change")
+    assert api_for(member).patch(f"/api/v1/guests/{on.pk}/", {"vcpus": 2}).status_code == 409
+
+
+def test_what_cannot_be_changed_is_400(member: User, make_guest: MakeGuest, api_for: Api) -> None:
+    path = f"/api/v1/guests/{make_guest().pk}/"
+    for body in ({"state": "running"}, {"tenant": str(uuid4())}, {"uuid": str(uuid4())}, {"name": "../x"}, {"vcpus": 0}, {"tags": [1]}):
+        assert api_for(member).patch(path, body).status_code == 400, body
+
+
+def test_a_guest_is_deleted_with_its_name_as_a_second_look(member: User, make_guest: MakeGuest, api_for: Api) -> None:
+    path = f"/api/v1/guests/{make_guest().pk}/"
+    wrong = api_for(member).delete(path, {"confirm_name": "web-2"})
+    assert (wrong.status_code, list(wrong.json()["error"]["details"]["fields"])) == (400, ["confirm_name"])
+    dry = api_for(member).delete(f"{path}?dry_run=true", {"confirm_name": "web-1"})
+    assert dry.json()["plan"] == [{"when": "now", "text": "Delete guest web-1"}]
+    assert api_for(member).delete(path, {"confirm_name": "web-1", "delete_disks": True}).status_code == 202
+    assert Job.objects.get().kind == "guest.delete"
+
+
+def test_a_stale_change_of_a_guest_is_412(member: User, make_guest: MakeGuest, api_for: Api) -> None:
+    guest = make_guest()
+    path = f"/api/v1/guests/{guest.pk}/"
+    assert api_for(member).patch(path, {"description": "a"}, HTTP_IF_MATCH=f'"{guest.version}"').status_code == 200
+    assert api_for(member).patch(path, {"description": "b"}, HTTP_IF_MATCH=f'"{guest.version}"').status_code == 412
+    assert api_for(member).delete(path, HTTP_IF_MATCH=f'"{guest.version}"').status_code == 412
+    assert api_for(member).post(f"{path}start/", HTTP_IF_MATCH=f'"{guest.version}"').status_code == 412
+
+
 # -- hosts ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +301,17 @@ def test_a_host_that_cannot_be_is_400(operator: User, api_for: Api, body: dict[s
     answer = api_for(operator).post("/api/v1/hosts/", body)
     assert answer.status_code == 400, answer.content
     assert named in answer.json()["error"]["details"]["fields"]
+
+
+def test_an_unmanaged_guest_is_listed_and_adopted(operator: User, tenant: Tenant, host: Host, api_for: Api) -> None:
+    found = UnmanagedGuest.objects.create(host=host, uuid=uuid4(), name="Old Box", state="running", vcpus=2, memory_mib=64)
+    api, path = api_for(operator), f"/api/v1/hosts/{host.pk}/"
+    assert api.get(f"{path}unmanaged/").json()["results"][0]["domain_uuid"] == str(found.uuid)
+    assert api.post(f"{path}adopt/", {"domain_uuid": str(uuid4()), "tenant": str(tenant.pk)}).status_code == 404
+    answer = api.post(f"{path}adopt/", {"domain_uuid": str(found.uuid), "tenant": str(tenant.pk)})
+    assert answer.status_code == 202, answer.content
+    assert answer.json()["guest"]["tenant"]["id"] == str(tenant.pk)
+    assert api.get(f"{path}unmanaged/").json()["results"] == []
 
 
 # -- Idempotency-Key --------------------------------------------------------------------------------------------------------------

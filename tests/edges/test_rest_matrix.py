@@ -14,7 +14,7 @@ from django.db import models
 from rest_framework.test import APIClient
 
 from guests.models import Guest, GuestDisk
-from hosts.models import Host
+from hosts.models import Host, UnmanagedGuest
 from jobs.models import Job
 from networks.models import Network
 from storage.models import Image, Pool, Volume
@@ -57,9 +57,11 @@ def world(
     image.save()
     private = Network.objects.create(host=host, tenant=tenant, name="acme-net", is_active=True)
     empty = Host.objects.create(name="empty", kind="unix", socket_path="/fake/empty")
+    unmanaged = UnmanagedGuest.objects.create(host=host, uuid=uuid4(), name="old", state="running", vcpus=1, memory_mib=64)
     token, _ = ApiToken.objects.create(user=owner, name="acme's", scope="read")
     rows = {"guest": guest, "volume": volume, "job": job, "image": image, "network": private, "tenant": tenant, "pool": pool}
     ids = {f"{name}_id": str(found.pk) for name, found in rows.items()}
+    ids["domain_uuid"] = str(unmanaged.uuid)
     return {**ids, "host_id": str(empty.pk if row.host == "empty" else host.pk), "token_id": str(token_id(token))}
 
 
