@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.db import transaction
+from django.db.models import QuerySet
 
 from guests.models import Guest
 from guests.plan import gib_for
@@ -16,6 +17,7 @@ from hosts.selectors import host_list
 from kvmweb.errors import KvmwebError
 from kvmweb.forms import KvmwebForm
 from kvmweb.words import AMOUNTS
+from networks.models import Network
 from networks.selectors import network_list
 from storage.models import Image
 from storage.selectors import image_list
@@ -26,6 +28,17 @@ from tenants.selectors import tenants_for
 
 SIZES = (("Tiny", 1, 256), ("Small", 1, 1024), ("Medium", 2, 4096), ("Large", 4, 8192), ("Huge", 8, 16384))
 COUNTED = ("guests", "vcpus", "memory_mib", "disk_gib")
+
+
+class NetworkField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, network: Any) -> str:
+        return f"{network.name} on {network.host.name}" if network.tenant_id is None else network.name
+
+
+def _networks_for(actor: Actor) -> QuerySet[Network]:
+    """A shared network is one of many of its name, and says which host: tenants take the default of the host they get."""
+    usable = network_list(actor).filter(is_active=True, is_missing=False)
+    return usable if actor.sees_everything else usable.filter(tenant__isnull=False)
 
 
 class CreateGuestForm(KvmwebForm):
@@ -44,7 +57,7 @@ class CreateGuestForm(KvmwebForm):
         required=False,
         choices=[("overlay", "Copy on write: made at once"), ("full", "Full copy: stands alone")],
     )
-    network = forms.ModelChoiceField(Host.objects.none(), required=False, empty_label="The host's default network")
+    network = NetworkField(Network.objects.none(), required=False, empty_label="The host's default network")
     user = forms.CharField(max_length=32, required=False, label="User name")
     password = forms.CharField(max_length=128, required=False, strip=False, widget=forms.PasswordInput({"autocomplete": "new-password"}))
     ssh_keys = forms.CharField(
@@ -68,22 +81,23 @@ class CreateGuestForm(KvmwebForm):
         super().__init__(data, **kwargs)
         self.actor = actor
         tenants = tenants_for(actor, "guest.create")
-        self.fields["tenant"].queryset = tenants  # type: ignore[attr-defined]
-        self.fields["image"].queryset = image_list(actor).filter(
-            kind__in=(Image.Kind.DISK, Image.Kind.CLOUD), state__in=(Image.State.READY, Image.State.BUILDING)
-        )  # type: ignore[attr-defined]
-        self.fields["network"].queryset = network_list(actor).filter(is_active=True, is_missing=False)  # type: ignore[attr-defined]
+        usable = (Image.State.READY, Image.State.BUILDING)
+        images = image_list(actor).filter(kind__in=(Image.Kind.DISK, Image.Kind.CLOUD), state__in=usable)
+        self.choose_from("tenant", tenants)
+        self.choose_from("image", images)
+        self.choose_from("network", _networks_for(actor))
         if actor.is_operator:
-            self.fields["host"].queryset = host_list(actor).filter(is_enabled=True)  # type: ignore[attr-defined]
+            self.choose_from("host", host_list(actor).filter(is_enabled=True))
         else:
             del self.fields["host"]
-        self.images = list(self.fields["image"].queryset)  # type: ignore[attr-defined]
+        self.images = list(images)
         self.tenants = list(tenants)
         self.sizes = SIZES
 
     @property
     def owner(self) -> Tenant:
-        return self.cleaned_data["tenant"]
+        tenant: Tenant = self.cleaned_data["tenant"]
+        return tenant
 
     @property
     def chosen_image(self) -> str:
@@ -133,9 +147,9 @@ class CreateGuestForm(KvmwebForm):
                 "resource": resource,
                 "label": AMOUNTS[resource][0],
                 "asked": asked[resource] * count,
-                "after": used[resource] + asked[resource] * count,
-                "limit": limits[resource],
-                "is_over": limits[resource] is not None and used[resource] + asked[resource] * count > limits[resource],
+                "after": (after := used[resource] + asked[resource] * count),
+                "limit": (limit := limits[resource]),
+                "is_over": limit is not None and after > limit,
             }
             for resource in COUNTED
         ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from guests.views import create, pages
+from guests.views import changes, create, pages
 
 urlpatterns = [
     path("", pages.guest_list, name="guests"),
@@ -10,4 +10,6 @@ urlpatterns = [
     path("new/effect/", create.create_effect, name="guest-create-effect"),
     path("<str:guest_id>/", pages.guest, name="guest"),
     path("<str:guest_id>/menu/", pages.menu, name="guest-menu"),
+    path("<str:guest_id>/edit/", changes.edit, name="guest-edit"),
+    path("<str:guest_id>/delete/", changes.delete, name="guest-delete"),
 ]

@@ -6,20 +6,20 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from hosts import selectors, services
 from hosts.forms import HostForm, HostLimitsForm
 from kvmweb.errors import NotFound
-from kvmweb.requests import dialog, is_fragment, to
+from kvmweb.requests import PageRequest, dialog, is_fragment, to
 from tenants.policy import why_not
 
 
 @login_required
 @require_safe
-def host_list(request: HttpRequest) -> HttpResponse:
+def host_list(request: PageRequest) -> HttpResponse:
     if not request.actor.sees_everything:
         raise NotFound
     search = request.GET.get("search", "").strip()
@@ -30,7 +30,7 @@ def host_list(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def add(request: HttpRequest) -> HttpResponse:
+def add(request: PageRequest) -> HttpResponse:
     if not request.actor.sees_everything:
         raise NotFound
     form = HostForm(request.POST or None)
@@ -42,7 +42,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def change(request: HttpRequest, host_id: str) -> HttpResponse:
+def change(request: PageRequest, host_id: str) -> HttpResponse:
     host = selectors.host_for(request.actor, host_id)
     form = HostLimitsForm(request.POST or None, initial=HostLimitsForm.initial_of(host))
     if form.is_valid():
@@ -54,7 +54,7 @@ def change(request: HttpRequest, host_id: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def enable(request: HttpRequest, host_id: str, enabled: Any) -> HttpResponse:
+def enable(request: PageRequest, host_id: str, enabled: Any) -> HttpResponse:
     host = services.change_host(request.actor, selectors.host_for(request.actor, host_id), {"is_enabled": enabled})
     messages.info(request, f"Host {host.name} is enabled: connecting." if enabled else f"Host {host.name} is disabled. Its guests run on.")
     return to(request, f"/hosts/{host.pk}/")
@@ -62,14 +62,14 @@ def enable(request: HttpRequest, host_id: str, enabled: Any) -> HttpResponse:
 
 @login_required
 @require_POST
-def preflight(request: HttpRequest, host_id: str) -> HttpResponse:
+def preflight(request: PageRequest, host_id: str) -> HttpResponse:
     job = services.preflight_host(request.actor, selectors.host_for(request.actor, host_id))
     return to(request, f"/jobs/{job.pk}/")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: HttpRequest, host_id: str) -> HttpResponse:
+def remove(request: PageRequest, host_id: str) -> HttpResponse:
     host = selectors.host_for(request.actor, host_id)
     form = HostLimitsForm()
     if request.method == "POST":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -11,7 +11,7 @@ from jobs import selectors
 from jobs.models import ACTIVE_STATES, JobState
 from jobs.payload import job_payload
 from kvmweb.paging import page_of
-from kvmweb.requests import is_fragment
+from kvmweb.requests import PageRequest, is_fragment
 
 CHIPS = (
     ("", "All", ()),
@@ -24,7 +24,7 @@ CHIPS = (
 
 @login_required
 @require_safe
-def job_list(request: HttpRequest) -> HttpResponse:
+def job_list(request: PageRequest) -> HttpResponse:
     chosen, search = request.GET.get("state", ""), request.GET.get("search", "").strip()
     states = next((states for key, _, states in CHIPS if key == chosen), ())
     rows = selectors.job_list(request.actor, states=states, search=search).order_by("-created_at", "-id")
@@ -36,7 +36,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def job(request: HttpRequest, job_id: str) -> HttpResponse:
+def job(request: PageRequest, job_id: str) -> HttpResponse:
     row = selectors.job_for(request.actor, job_id)
     context = {
         "job": job_payload(row, request.actor, detail=True),

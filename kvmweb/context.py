@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest
 
 from guests import selectors as guests
@@ -16,6 +17,7 @@ from jobs.models import JobState
 from tenants.actor import Actor
 
 THEMES = ("dark", "light")
+HOSTS_FOR_S = 5
 UNDER_WAY = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 HTMX_CONFIG = json.dumps(
     {
@@ -24,6 +26,8 @@ HTMX_CONFIG = json.dumps(
         "allowScriptTags": False,
         "historyCacheSize": 0,
         "refreshOnHistoryMiss": True,
+        # Without "style", which htmx would set as an attribute and the content security policy would refuse.
+        "attributesToSettle": ["class"],
         "responseHandling": [
             {"code": "204", "swap": False},
             {"code": "[23]..", "swap": True},
@@ -55,7 +59,8 @@ class Shell:
 
     @cached_property
     def hosts(self) -> int:
-        return Host.objects.visible_to(self.actor).count()
+        # The same number for all who see hosts; a list page has no query to spare for it.
+        return cache.get_or_set("shell.hosts", lambda: Host.objects.visible_to(self.actor).count(), HOSTS_FOR_S) or 0
 
     @cached_property
     def running_jobs(self) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from kvmweb.errors import Conflict, InvalidInput, KvmwebError
 
@@ -37,6 +39,13 @@ class KvmwebForm(forms.Form):
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         dress(self)
+
+    def choose_from(self, name: str, rows: QuerySet[Any]) -> None:
+        """What the choice field `name` offers and accepts: rows the actor may see."""
+        field = self.fields[name]
+        if not isinstance(field, forms.ModelChoiceField):
+            raise TypeError(f"{name} does not choose from rows.")
+        field.queryset = rows
 
     @contextmanager
     def showing_refusals(self) -> Iterator[None]:

@@ -8,24 +8,25 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from kvmweb.errors import InvalidInput
 
-M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+"""A model's row, or a dict of its columns with its id."""
 PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[M]):
+class Page(Generic[R]):
     """`next`, `previous`: cursors for the `page` parameter, empty where there is none."""
 
-    rows: list[M]
+    rows: list[R]
     next: str = ""
     previous: str = ""
 
 
-def page_of(queryset: QuerySet[M], cursor: str, *, size: int = PAGE_SIZE) -> Page[M]:
+def page_of(queryset: QuerySet[Any, R], cursor: str, *, size: int = PAGE_SIZE) -> Page[R]:
     """`queryset` is ordered by one column and then, in the same direction, by its id."""
     order = [str(name) for name in queryset.query.order_by]
     column, descending = order[0].removeprefix("-"), order[0].startswith("-")
@@ -48,7 +49,7 @@ def page_of(queryset: QuerySet[M], cursor: str, *, size: int = PAGE_SIZE) -> Pag
     return _page(rows, column, has_next=more, has_previous=True)
 
 
-def _page(rows: list[M], column: str, *, has_next: bool, has_previous: bool) -> Page[M]:
+def _page(rows: list[R], column: str, *, has_next: bool, has_previous: bool) -> Page[R]:
     if not rows:
         return Page([])
     return Page(
@@ -58,9 +59,9 @@ def _page(rows: list[M], column: str, *, has_next: bool, has_previous: bool) -> 
     )
 
 
-def _write(row: Model, column: str, *, backwards: bool) -> str:
-    value: Any = getattr(row, column)
-    text = json.dumps([int(backwards), value if isinstance(value, int | float | str) else str(value), str(row.pk)])
+def _write(row: Any, column: str, *, backwards: bool) -> str:
+    value, row_id = (row[column], row["id"]) if isinstance(row, dict) else (getattr(row, column), row.pk)
+    text = json.dumps([int(backwards), value if isinstance(value, int | float | str) else str(value), str(row_id)])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

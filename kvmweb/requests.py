@@ -7,6 +7,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from tenants.actor import Actor
+
+
+class PageRequest(HttpRequest):
+    """For type checkers: what tenants.middleware puts on every request. A view behind login_required has an actor."""
+
+    actor: Actor
+
 
 def is_fragment(request: HttpRequest) -> bool:
     """htmx asks for a part of the page. After Back it asks for the whole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 TONES = {
@@ -42,7 +43,7 @@ def size_of_bytes(value: float | None) -> str:
     return f"{value / 1024:.0f} KiB" if value < 1024 * 1024 else size_of_mib(value / 1024 / 1024)
 
 
-AMOUNTS = {
+AMOUNTS: dict[str, tuple[str, Callable[[int], str]]] = {
     "guests": ("Guests", str),
     "vcpus": ("vCPU", str),
     "memory_mib": ("Memory", size_of_mib),

@@ -30,9 +30,9 @@ class ImportImageForm(KvmwebForm):
 
     def __init__(self, actor: Actor, data: Any = None) -> None:
         super().__init__(data)
-        self.files = importable_files(actor)
-        self.fields["file_name"].choices = [(file.name, f"{file.name}, {size_of_bytes(file.size_bytes)}") for file in self.files]  # type: ignore[attr-defined]
-        self.fields["tenant"].queryset = tenants_for(actor, "image.create")  # type: ignore[attr-defined]
+        self.importable = importable_files(actor)
+        self.fields["file_name"].choices = [(file.name, f"{file.name}, {size_of_bytes(file.size_bytes)}") for file in self.importable]  # type: ignore[attr-defined]
+        self.choose_from("tenant", tenants_for(actor, "image.create"))
 
     def arguments(self) -> dict[str, Any]:
         given = {name: value for name, value in self.cleaned_data.items() if name != "tenant"}

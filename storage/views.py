@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs.selectors import active_jobs_for
-from kvmweb.requests import dialog, is_fragment, to
+from kvmweb.requests import PageRequest, dialog, is_fragment, to
 from storage import selectors
 from storage.forms import ConfirmForm, ImportImageForm
 from storage.payload import image_payload
@@ -19,7 +19,7 @@ from tenants.policy import why_not
 
 @login_required
 @require_safe
-def image_list(request: HttpRequest) -> HttpResponse:
+def image_list(request: PageRequest) -> HttpResponse:
     search = request.GET.get("search", "").strip()
     rows = list(selectors.image_list(request.actor, search=search))
     jobs = active_jobs_for([image.pk for image in rows])
@@ -37,14 +37,14 @@ def image_list(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def build(request: HttpRequest, recipe: str) -> HttpResponse:
+def build(request: PageRequest, recipe: str) -> HttpResponse:
     build_image(request.actor, recipe)
     return to(request, "/images/")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def import_file(request: HttpRequest) -> HttpResponse:
+def import_file(request: PageRequest) -> HttpResponse:
     form = ImportImageForm(request.actor, request.POST or None)
     if form.is_valid():
         with form.showing_refusals():
@@ -55,7 +55,7 @@ def import_file(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, image_id: str) -> HttpResponse:
+def delete(request: PageRequest, image_id: str) -> HttpResponse:
     image = selectors.image_for(request.actor, image_id)
     form = ConfirmForm()
     if request.method == "POST":

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from guests.forms import CreateGuestForm
 from guests.services.create import create_guests
+from kvmweb.requests import PageRequest
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: PageRequest) -> HttpResponse:
     form = CreateGuestForm(request.actor, request.POST or None, initial=request.GET.dict())
     if form.is_valid():
         with form.showing_refusals():
@@ -25,7 +26,7 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def create_effect(request: HttpRequest) -> HttpResponse:
+def create_effect(request: PageRequest) -> HttpResponse:
     """The right column of the create page: quota before and after, and where the guest would go."""
     form = CreateGuestForm(request.actor, request.GET)
     return render(request, "guests/_effect.html", {"effect": form.effect()})

@@ -6,19 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from guests.selectors import GuestFilter, guest_list, guest_payloads
-from guests.views.rows import row_of
+from guests.selectors import GuestFilter, guest_list
+from guests.views.rows import columns_of, rows_of
 from hosts.selectors import host_list, host_payloads
 from jobs.models import JobState
 from jobs.payload import job_payload
 from jobs.selectors import job_list
 from kvmweb.context import shell_of
-from kvmweb.requests import is_fragment
+from kvmweb.requests import PageRequest, is_fragment
 from kvmweb.words import AMOUNTS
 from storage.payload import pool_payload
 from storage.selectors import pool_list
@@ -34,9 +34,9 @@ AT_MOST = 6
 
 @login_required
 @require_safe
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: PageRequest) -> HttpResponse:
     actor, summary = request.actor, shell_of(request).summary
-    busiest = guest_list(actor, GuestFilter(state="running", ordering="-cpu_percent"))[:AT_MOST]
+    busiest = guest_list(actor, GuestFilter(state="running", ordering="-cpu_percent"))
     hosts = host_payloads(host_list(actor))
     pools = [pool_payload(pool) for pool in pool_list(actor)]
     quotas = [] if actor.sees_everything else quotas_of(actor)
@@ -45,7 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "attention": attention(actor, hosts, pools, quotas, summary=summary),
         "capacity": capacity_of(hosts, pools) if actor.sees_everything else None,
         "quotas": quotas,
-        "busiest": [row_of(guest) for guest in guest_payloads(actor, busiest)],
+        "busiest": rows_of(actor, columns_of(busiest)[:AT_MOST]),
         "jobs": [job_payload(job, actor) for job in job_list(actor)[:AT_MOST]],
     }
     return render(request, "overview/_overview.html" if is_fragment(request) else "overview/overview.html", context)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from guests.selectors import GuestFilter, guest_list, guest_payloads
+from guests.selectors import GuestFilter, guest_for, guest_list, guest_view
 from guests.views.menu import menu_of
-from guests.views.rows import row_of
+from guests.views.rows import columns_of, rows_of
 from hosts.selectors import host_list
+from kvmweb.requests import PageRequest
 from tenants.actor import Actor
 
 MOST_GUESTS, MOST_HOSTS = 8, 5
@@ -38,12 +39,12 @@ BUTTONS = (
 
 @login_required
 @require_safe
-def find(request: HttpRequest) -> HttpResponse:
+def find(request: PageRequest) -> HttpResponse:
     actor, text = request.actor, request.GET.get("q", "").strip()[:100]
-    guests = guest_payloads(actor, guest_list(actor, GuestFilter(search=text))[:MOST_GUESTS]) if text else []
-    first = guests[0] if guests else None
+    guests = rows_of(actor, columns_of(guest_list(actor, GuestFilter(search=text)))[:MOST_GUESTS]) if text else []
+    first = guest_view(actor, guest_for(actor, guests[0]["id"])) if guests else None
     context = {
-        "guests": [row_of(guest) for guest in guests],
+        "guests": guests,
         "first": first,
         "verbs": [item for item in menu_of(first) if not item["reason"]] if first else [],
         "hosts": host_list(actor, search=text)[:MOST_HOSTS] if text else [],

@@ -3,6 +3,7 @@ import { $, $$, on } from "./dom.js";
 import { confirmed, press } from "./power.js";
 import { toast } from "./toasts.js";
 
+const idOf = (box) => box.closest("[data-guest]").dataset.guest;
 const AT_ONCE = 6;
 const WORDS = { start: "Start", shutdown: "Shut down", reboot: "Reboot", suspend: "Pause", resume: "Resume", "force-off": "Force off" };
 let picked = new Map(); // id -> name
@@ -13,7 +14,7 @@ function show() {
   if (!bar) return;
   const boxes = $$("[data-select-row]");
   for (const box of boxes) {
-    box.checked = picked.has(box.value);
+    box.checked = picked.has(idOf(box));
     box.closest("tr").toggleAttribute("data-selected", box.checked);
   }
   const all = $("[data-select-all]");
@@ -27,8 +28,8 @@ function show() {
 }
 
 function pick(box, on) {
-  if (on) picked.set(box.value, box.getAttribute("aria-label").replace("Select ", ""));
-  else picked.delete(box.value);
+  if (on) picked.set(idOf(box), box.getAttribute("aria-label").replace("Select ", ""));
+  else picked.delete(idOf(box));
 }
 
 on("click", "[data-select-row]", (event, box) => {

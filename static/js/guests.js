@@ -42,7 +42,7 @@ const FIELDS = {
     const reason = control.allowed || view.allowed ? "" : control.reason;
     setReason(field, reason);
     if (reason) field.removeAttribute("href");
-    else field.href = field.dataset.href;
+    else field.href = `/guests/${guest.id}/console/`;
   },
   verb(field, guest) {
     // As guests/views/menu.py: start and resume share a place.

@@ -29,7 +29,7 @@ document.addEventListener(
 on("click", "[data-row-menu]", async (event, button) => {
   const menu = $("#row-menu");
   opener = button;
-  await window.htmx.ajax("GET", button.dataset.rowMenu, { target: menu, swap: "innerHTML" });
+  await window.htmx.ajax("GET", `/guests/${button.closest("[data-guest]").dataset.guest}/menu/`, { target: menu, swap: "innerHTML" });
   menu.hidePopover();
   menu.showPopover();
 });
