@@ -16,3 +16,6 @@ CELERY_BROKER_URL = "memory://"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     # A file, as in the product: SQLite's in-memory database knows neither WAL nor waiting for a lock between threads.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405
+# The names of a running instance carry its fingerprint; the API's description must not.
+SESSION_COOKIE_NAME = "kvmweb_session"
+CSRF_COOKIE_NAME = "kvmweb_csrf"
