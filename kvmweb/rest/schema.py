@@ -54,7 +54,9 @@ def page_of(shape: type[serializers.Serializer]) -> serializers.Serializer:
 def describe(handle: Callable[..., Any], *, name: str, answer: Any, query: Any, body: Any, summary: str) -> Any:
     answers = answer if isinstance(answer, dict) else {200: answer}
     verb = handle.__name__
-    extra = {"post": [IDEMPOTENCY, IF_MATCH, DRY_RUN], "put": [DRY_RUN], "patch": [IF_MATCH, DRY_RUN], "delete": [IF_MATCH, DRY_RUN]}.get(verb, [])
+    extra = {"post": [IDEMPOTENCY, IF_MATCH, DRY_RUN], "put": [DRY_RUN], "patch": [IF_MATCH, DRY_RUN], "delete": [IF_MATCH, DRY_RUN]}.get(
+        verb, []
+    )
     has_query = bool(query().fields)
     has_body = bool(body().fields)
     return extend_schema(
@@ -74,3 +76,18 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Authorization: Token <key>"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    target_class = "rest_framework.authentication.SessionAuthentication"
+    name = "session"
+    priority = 1
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        # The real name ends in a fingerprint of the instance, and the document is the same for all of them.
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "kvmweb_session_<instance>",
+            "description": "The pages' login; needs X-CSRFToken.",
+        }
