@@ -38,5 +38,5 @@ UNREACHABLE = Closing(4503, "The guest's host does not answer. Try again in a mi
 NO_SCREEN = Closing(4503, "The guest has no screen that can be shown. Try its serial line.")
 NO_SERIAL = Closing(4503, "The guest has no serial line. Try its screen.")
 LINE_ENDED = Closing(4503, "The guest closed the connection. Reconnect to go on.")
-BROKER_DOWN = Closing(4503, "Consoles are not available now. Try again in a minute, or ask an operator.")
+UNAVAILABLE = Closing(4503, "Consoles are not available now. Try again in a minute, or ask an operator.")
 UNKNOWN_HANDSHAKE = Closing(4503, "This screen speaks a protocol that cannot be shown view-only.")

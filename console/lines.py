@@ -20,7 +20,7 @@ CLOSING_OF_ERROR = {
     "unreachable": closing.UNREACHABLE,
     "not_found": closing.GONE,
     "not_running": closing.NOT_RUNNING,
-    "broker_down": closing.BROKER_DOWN,
+    "broker_down": closing.UNAVAILABLE,
 }
 
 

@@ -43,19 +43,30 @@ async def carry(viewer: Viewer, opened: OpenLine) -> Closing:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Closing] = loop.create_future()
     watched = Watched(grant=admitted.grant, address=admitted.actor.address, end=lambda why: loop.call_soon_threadsafe(_set, ended, why))
+    recording = asyncio.ensure_future(_record(admitted, watched))
     try:
         with opened.line:
-            await database.in_thread(admission.begin, admitted)
             watch.add(watched)
             why = await relay(viewer, opened.line, inputs=filter_for(admitted.kind, admitted.mode), watched=watched, ended=ended)
     except Refused as refused:
         why = refused.closing
     finally:
         watch.remove(watched)
+        await recording
     if why is closing.LINE_ENDED:
         why = await _why_line_ended(admitted)
     await database.in_thread(admission.end, admitted, why)
     return why
+
+
+async def _record(admitted: Admission, watched: Watched) -> None:
+    """While the first bytes already flow: the ticket's issue is in the audit trail since before. No record, no console."""
+    try:
+        await database.in_thread(admission.begin, admitted)
+        watched.is_recorded = True
+    except Exception:
+        log.exception("A console of guest %s could not be recorded.", admitted.guest.pk)
+        watched.end(closing.UNAVAILABLE)
 
 
 async def _why_line_ended(admitted: Admission) -> Closing:

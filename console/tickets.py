@@ -17,6 +17,8 @@ from guests.models import Guest
 from tenants.models import ApiToken
 
 FORGET_AFTER = timedelta(hours=1)
+USER_COLUMNS = ("user__username", "user__password", "user__is_active", "user__system_role")
+GUEST_COLUMNS = ("guest__name", "guest__tenant", "guest__uuid", "guest__host__kind", "guest__host__socket_path")
 
 
 def hash_of(secret: str) -> str:
@@ -50,4 +52,6 @@ def redeem(ticket: str) -> ConsoleTicket | None:
     won = ConsoleTicket.objects.filter(pk=ticket_hash, used_at__isnull=True, expires_at__gt=now).update(used_at=now)
     if not won:
         return None
-    return ConsoleTicket.objects.select_related("user", "guest__host").filter(pk=ticket_hash).first()
+    # Named columns: reading all ninety of four tables is half of what opening a console costs.
+    columns = ("kind", "mode", "login_hash", *USER_COLUMNS, *GUEST_COLUMNS)
+    return ConsoleTicket.objects.select_related("user", "guest__host").only(*columns).get(pk=ticket_hash)

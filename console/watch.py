@@ -40,6 +40,8 @@ class Watched:
     end: Callable[[Closing], None]
     opened_s: float = field(default_factory=time.monotonic)
     active_s: float = field(default_factory=time.monotonic)
+    is_recorded: bool = False
+    """Its session row exists: before that, a missing row means nothing."""
 
 
 class Watch:
@@ -82,7 +84,7 @@ class Watch:
                     self._thread = None
                     break
             try:
-                with_fresh_connection(self._check, watched)
+                with_fresh_connection(self._check, [each for each in watched if each.is_recorded])
             except Exception:
                 # A database that is down must not end the watch; the consoles stay open until it can be asked.
                 log.exception("The rights of %d open consoles could not be checked.", len(watched))
