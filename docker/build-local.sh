@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Builds the image without Docker and without pulling a base image: a Debian root made by mmdebstrap, then buildah in a chroot.
-# For machines that reach Debian's packages but no image registry, and for CI. Needs root. --try: also start web, worker, beat and
-# watcher from it and wait for /readyz.
+# For machines that reach Debian's packages but no image registry. Needs root. --try: also start the product from it, with a
+# redis and a PostgreSQL of this machine, and wait for /readyz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BASE=localhost/kvmweb-base IMAGE=localhost/kvmweb
 STORAGE=(--storage-driver vfs)
-[ "$(id -u)" = 0 ] || { echo "run this as root"; exit 1; }
+[ "$(id -u)" = 0 ] || { echo "Run this as root."; exit 1; }
 for program in mmdebstrap podman buildah runc; do
     command -v $program >/dev/null || { echo "$program is missing. Run: apt-get install mmdebstrap podman buildah runc"; exit 1; }
 done
@@ -17,12 +17,7 @@ if ! podman "${STORAGE[@]}" image exists $BASE; then
 fi
 
 echo "==> Building $IMAGE"
-# The machine's own certificates: package indexes may be reached through a proxy with its own authority.
-options=(--volume /etc/ssl/certs:/etc/ssl/certs:ro --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt
-    --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt)
-buildah "${STORAGE[@]}" bud --isolation chroot --layers --build-arg BASE=$BASE \
+# With the machine's own certificates: package indexes may be reached through a proxy with its own authority.
+buildah "${STORAGE[@]}" bud --isolation chroot --layers --format docker --build-arg BASE=$BASE \
     --volume /etc/ssl/certs:/etc/ssl/certs:ro -t $IMAGE -f docker/Dockerfile .
-[ "${1:-}" = --try ] || exit 0
-
-echo "==> Trying it"
-. docker/try-local.sh
+[ "${1:-}" != --try ] || exec docker/try-local.sh
