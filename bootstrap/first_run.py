@@ -16,18 +16,17 @@ from django.utils.module_loading import import_string
 from guests.models import Guest
 from guests.requests import CreateGuest
 from guests.services.create import create_guests
-from hosts.inventory import apply_facts, apply_seen, apply_state
+from hosts.inventory import apply_seen, apply_state
 from hosts.models import Host, HostState
 from hypervisor.errors import HypervisorError
 from hypervisor.port import Connector
 from hypervisor.specs import NetworkSpec, PoolSpec
-from networks.inventory import apply_networks
 from networks.models import Network
-from storage.inventory import apply_pools
 from storage.models import Image, Pool
 from storage.services.images import register_built_image
 from tenants.actor import system_actor
 from tenants.models import Membership, SystemRole, Tenant, TenantRole, User
+from watcher.first_look import look_first
 
 DEFAULT_TENANT = "default"
 DEFAULT_POOL = PoolSpec(name="default", path="/var/lib/libvirt/images")
@@ -98,12 +97,10 @@ def ensure_resources(host: Host) -> str:
     except (HypervisorError, ImportError) as error:
         return f"Host {host.name} does not answer: {error}"
     try:
-        apply_facts(host.pk, connection.info())
         if host.kind != Host.Kind.TEST:  # the test driver brings its own pool and network
             connection.ensure_pool(DEFAULT_POOL)
             connection.ensure_network(DEFAULT_NETWORK)
-        apply_pools(host.pk, connection.pools())
-        apply_networks(host.pk, connection.networks())
+        look_first(host.pk, connection)
         apply_state(host.pk, HostState.UP)
         apply_seen(host.pk)
     except HypervisorError as error:

@@ -44,6 +44,10 @@ def apply_facts(host_id: UUID, seen: ObservedHost) -> None:
         _update(host_id, {name: value for name, value in columns.items() if getattr(host, name) != value})
 
 
+def is_known(host_id: UUID) -> bool:
+    return Host.objects.filter(pk=host_id, cpus__gt=0).exists()
+
+
 def apply_state(host_id: UUID, state: HostState, *, reason: str = "") -> bool:
     """Record a change of state with its moment; the moment stays while only the reason changes. True when the state changed."""
     # A disabled host stays so until an operator enables it, whatever a thread that is about to end still sees.

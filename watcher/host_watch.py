@@ -23,6 +23,7 @@ from hypervisor.errors import HostUnreachable, HypervisorError
 from hypervisor.observed import EventKind, GuestState, HostEvent, PowerState
 from hypervisor.port import Connector, Host
 from hypervisor.specs import HostAddress
+from watcher.first_look import look_first
 from watcher.side import DetailsLoop, StatsLoop
 from watcher.view import CREATING, Differences, HostView, compare
 
@@ -98,6 +99,8 @@ class HostWatch:
             with host.subscribe(self.events.put):
                 self.view = None
                 self._while_database_answers(lambda: self._reconcile(host))
+                # Up means ready: a guest may be placed here the moment the host shows as up.
+                self._while_database_answers(lambda: look_first(self.host_id, host))
                 self._while_database_answers(self._found)
                 while not self.stopping.is_set():
                     self._turn(host)
