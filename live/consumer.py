@@ -10,13 +10,13 @@ import logging
 from typing import Any
 
 import orjson
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from live import bus, rights, topics
 from live.hub import hub
 from live.origin import header, is_our_origin
 from live.outbox import Delta, Item, Notice, Outbox, SnapshotDue
+from live.threads import off_loop
 from tenants.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,6 @@ MAX_TOPICS = 200
 COALESCE_S = 0.01
 """After a write the next one waits this long, so that a burst becomes one message per row. A lone change is not delayed."""
 NOT_LOGGED_IN, RIGHTS_LOST = 4401, 4403
-
-off_loop = database_sync_to_async(lambda function, *args: function(*args), thread_sensitive=False)
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -47,6 +45,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         self.granted: dict[str, topics.Topic] = {}
         self.outbox = Outbox()
+        self.is_stalled = False
         self.writer: asyncio.Task[None] | None = None
         authorization = header(self.scope, b"authorization")
         token = authorization.removeprefix("Token ") if authorization.startswith("Token ") else ""
@@ -112,11 +111,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     self.outbox.delta(topic, change["id"], Delta(topic, change["type"], change["version"], change["data"]))
 
     def on_link(self, *, is_up: bool) -> None:
+        if self.is_stalled == is_up:
+            self.is_stalled = not is_up
+            self.outbox.notice({"type": "flowing" if is_up else "stalled"})
         if is_up:
             for topic in self.granted:
                 self.outbox.snapshot(topic)
-        else:
-            self.outbox.notice({"type": "stalled"})
 
     async def on_rights_lost(self) -> None:
         self.granted.clear()
@@ -133,6 +133,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     frame = await self._frame(item)
                 except Exception:
                     logger.exception("Could not make a live frame.")
+                    if isinstance(item, SnapshotDue):
+                        self.outbox.snapshot(item.topic)  # The database is away: the browser waits for this one.
+                        await asyncio.sleep(1)
                     continue
                 if frame is not None:
                     await self.send(text_data=bus.encode(frame).decode())

@@ -14,13 +14,14 @@ from weakref import WeakKeyDictionary
 
 import orjson
 import redis.asyncio as aioredis
-from channels.db import database_sync_to_async
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from kvmweb import heartbeat
 from live import bus, rights
+from live.threads import off_loop
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Receiver(Protocol):
 
     def on_changes(self, changes: list[dict[str, Any]]) -> None: ...
     def on_link(self, *, is_up: bool) -> None:
-        """The bus was lost, or is back after it was lost: then snapshots are due."""
+        """Changes stopped arriving (redis or the watcher is away), or arrive again: then snapshots are due."""
 
     async def on_rights_lost(self) -> None: ...
 
@@ -44,6 +45,7 @@ class Hub:
         self.receivers: set[Receiver] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_linked = asyncio.Event()
+        self._is_watched = True
 
     async def join(self, receiver: Receiver) -> None:
         """Returns when changes are being heard, so that a snapshot taken now misses none; after 1 s at most when redis is away."""
@@ -53,7 +55,7 @@ class Hub:
             self._tasks = [asyncio.create_task(listen), asyncio.create_task(self._recheck())]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._is_linked.wait(), 1.0)
-        if not self._is_linked.is_set():
+        if not (self._is_linked.is_set() and self._is_watched):
             receiver.on_link(is_up=False)
 
     async def leave(self, receiver: Receiver) -> None:
@@ -100,26 +102,40 @@ class Hub:
             await asyncio.sleep(0.5)
 
     def _set_link(self, *, is_up: bool) -> None:
-        if self._is_linked.is_set() == is_up:
-            return
+        was_flowing = self._is_linked.is_set() and self._is_watched
         if is_up:
             self._is_linked.set()
         else:
             self._is_linked.clear()
-        for receiver in list(self.receivers):
-            receiver.on_link(is_up=is_up)
+        self._tell_flow(was_flowing)
+
+    def _tell_flow(self, was_flowing: bool) -> None:
+        is_flowing = self._is_linked.is_set() and self._is_watched
+        if is_flowing != was_flowing:
+            for receiver in list(self.receivers):
+                receiver.on_link(is_up=is_flowing)
 
     async def _recheck(self) -> None:
         while True:
             await asyncio.sleep(RECHECK_S)
             try:
-                logins = [receiver.login for receiver in self.receivers]
-                valid = await database_sync_to_async(rights.still_valid, thread_sensitive=False)(logins)
+                await self._check_rights()
+                await self._check_watcher()
             except Exception:
                 # A database outage is not a loss of rights; nothing new can be read meanwhile either.
                 logger.exception("Could not check the rights of open sockets.")
-                continue
-            await self._close(receiver for receiver in list(self.receivers) if receiver.login not in valid)
+
+    async def _check_rights(self) -> None:
+        logins = [receiver.login for receiver in self.receivers]
+        valid = await off_loop(rights.still_valid, logins)
+        await self._close(receiver for receiver in list(self.receivers) if receiver.login not in valid)
+
+    async def _check_watcher(self) -> None:
+        """With nobody watching the hosts nothing changes on an open page, and that must not look like nothing happening."""
+        parts = None if settings.LIVE_IN_PROCESS else await off_loop(heartbeat.seen)
+        was_flowing = self._is_linked.is_set() and self._is_watched
+        self._is_watched = parts is None or parts["watcher"]
+        self._tell_flow(was_flowing)
 
     async def _close(self, receivers: Iterable[Receiver]) -> None:
         await asyncio.gather(*(receiver.on_rights_lost() for receiver in receivers), return_exceptions=True)

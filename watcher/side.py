@@ -18,8 +18,8 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from guests import inventory as guests
 from hosts import inventory as hosts
-from hypervisor.errors import HypervisorError, NotFoundOnHost
-from hypervisor.observed import GuestStats, HostLoad
+from hypervisor.errors import HostUnreachable, HypervisorError, NotFoundOnHost
+from hypervisor.observed import GuestStats, HostLoad, ObservedGuest
 from hypervisor.port import Host
 from metrics.rates import guest_rates, host_cpu_percent
 from networks.inventory import apply_networks
@@ -147,6 +147,7 @@ class DetailsLoop(SideLoop):
     def begin(self, host: Host) -> None:
         self._all_due = time.monotonic()
         self._backlog: deque[UUID] = deque()
+        self._unreadable: set[UUID] = set()
 
     def round(self, host: Host) -> None:
         self._definitions(host)
@@ -169,13 +170,24 @@ class DetailsLoop(SideLoop):
 
     def _definition(self, host: Host, uuid: UUID) -> None:
         known = guests.known_guests(self.watch.host_id, [uuid]).get(uuid)
-        if known is not None and (seen := host.guest(uuid)) is not None:
+        if known is not None and (seen := self._read(host, uuid)) is not None:
             guests.apply_definition(known.pk, seen)
 
     def _sizes(self, host: Host) -> None:
-        for uuid in hosts.unmeasured(self.watch.host_id, limit=20):
-            if (seen := host.guest(uuid)) is not None:
+        for uuid in hosts.unmeasured(self.watch.host_id, limit=20 + len(self._unreadable)):
+            if uuid not in self._unreadable and (seen := self._read(host, uuid)) is not None:
                 hosts.apply_size(self.watch.host_id, seen)
+
+    def _read(self, host: Host, uuid: UUID) -> ObservedGuest | None:
+        """One odd definition, which anybody may have made with virsh, must not keep the others from being read."""
+        try:
+            return host.guest(uuid)
+        except HostUnreachable:
+            raise
+        except Exception:
+            self._unreadable.add(uuid)
+            logger.exception("Host %s: the definition of domain %s cannot be read.", self.watch.name, uuid)
+            return None
 
     def _addresses(self, host: Host) -> None:
         """Those without an address first, then the ones asked longest ago; a guest whose agent is slow rests for a while."""

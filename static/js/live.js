@@ -5,7 +5,7 @@
 //   live.addEventListener("state", (event) => show(event.detail));   // { state, since: Date }
 //
 // Handlers run inside the socket's message event, so what they write is in the next frame.
-// States: connecting, live, reconnecting (data since `since` is old), stalled (the server lost its own feed), signed-out (log in again).
+// States: connecting, live, reconnecting (data since `since` is old), stalled (connected, but the server hears of no changes), signed-out (log in again).
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
@@ -20,6 +20,7 @@ class Live extends EventTarget {
   #attempts = 0;
   #retryTimer = 0;
   #pongTimer = 0;
+  #isFlowing = true;
   #state = { state: "connecting", since: new Date() };
 
   constructor() {
@@ -58,6 +59,7 @@ class Live extends EventTarget {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = 0;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    this.#isFlowing = true;
     const socket = new WebSocket(`${scheme}//${location.host}/ws/live/`);
     this.#socket = socket;
     socket.onopen = () => this.#send({ subscribe: [...this.#topics.keys()] });
@@ -112,13 +114,13 @@ class Live extends EventTarget {
   #receive(message) {
     clearTimeout(this.#pongTimer);
     this.#pongTimer = 0;
-    if (message.type === "stalled") return this.#become("stalled");
+    if (message.type === "stalled" || message.type === "flowing") return this.#flow(message.type === "flowing");
     if (message.type === "error") return console.warn("live:", message.error.message);
     const entry = this.#topics.get(message.topic);
     if (entry === undefined) return;
     if (message.type === "snapshot") this.#snapshot(entry, message);
     else if (message.type === "refused") {
-      this.#become("live");
+      this.#answered();
       tell(entry, "refused");
     } else this.#delta(entry, message);
   }
@@ -127,8 +129,18 @@ class Live extends EventTarget {
     this.#attempts = 0;
     const rows = data.results ?? [data];
     entry.versions = new Map(rows.map((row) => [row.id, row.version ?? 0]));
-    this.#become("live");
+    this.#answered();
     tell(entry, "snapshot", data);
+  }
+
+  // A snapshot taken while changes do not arrive is true now and soon old.
+  #answered() {
+    this.#become(this.#isFlowing ? "live" : "stalled");
+  }
+
+  #flow(isFlowing) {
+    this.#isFlowing = isFlowing;
+    if (!isFlowing) this.#become("stalled");
   }
 
   // Messages may overtake each other: a row never goes back to an older version.

@@ -134,6 +134,9 @@ def test_a_stalled_server_is_told_and_a_refused_topic_is_told_too(page, server):
     server.say(type="stalled")
     server.say(topic="guests", type="refused")
     until(page, lambda: seen(page)[-1] == ["refused"])
+    server.say(type="flowing")
+    server.say(topic="guests", type="snapshot", version=0, data={"results": []})
+    until(page, lambda: seen(page)[-1][0] == "snapshot")
     assert [entry[1] for entry in seen(page) if entry[0] == "state"] == ["stalled", "live"]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from channels.db import database_sync_to_async
 
-from live import bus, publish
+from kvmweb import heartbeat
+from live import bus, hub, publish
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -78,7 +79,8 @@ async def test_losing_redis_is_told_and_its_return_brings_a_fresh_snapshot(redis
     assert await socket.receive_json_from() == {"type": "stalled"}
     guest = await database_sync_to_async(make_guest)(name="made-meanwhile")
     redis.start()
-    snapshot = await socket.receive_json_from(timeout=10)
+    assert await socket.receive_json_from(timeout=10) == {"type": "flowing"}
+    snapshot = await socket.receive_json_from()
     assert [row["name"] for row in snapshot["data"]["results"]] == ["made-meanwhile"]
     await database_sync_to_async(tell)(guest, 2)
     assert (await socket.receive_json_from())["version"] == 2
@@ -101,10 +103,22 @@ async def test_a_socket_opens_and_shows_the_truth_while_redis_is_away(redis, con
     await database_sync_to_async(make_guest)(name="web-1")
     socket = await connect(member)
     await socket.send_json_to({"subscribe": ["guests"]})
-    types = {(await socket.receive_json_from())["type"] for _ in range(2)}
-    assert types == {"stalled", "snapshot"}
+    assert [(await socket.receive_json_from())["type"] for _ in range(2)] == ["stalled", "snapshot"]
     redis.start()
-    assert (await socket.receive_json_from())["type"] == "snapshot"
+    assert [(await socket.receive_json_from())["type"] for _ in range(2)] == ["flowing", "snapshot"]
+
+
+async def test_nobody_watching_the_hosts_is_told(redis, connect, member, monkeypatch):
+    monkeypatch.setattr(hub, "RECHECK_S", 0.1)
+    heartbeat._client.cache_clear()
+    heartbeat.beat("watcher")
+    socket = await subscribed(connect, member)
+    assert await socket.receive_nothing(timeout=0.4)
+    heartbeat._client().flushall()
+    assert await socket.receive_json_from() == {"type": "stalled"}
+    heartbeat.beat("watcher")
+    assert [(await socket.receive_json_from())["type"] for _ in range(2)] == ["flowing", "snapshot"]
+    heartbeat._client.cache_clear()
 
 
 def test_publishing_without_redis_costs_nothing_and_raises_nothing(redis, make_guest):

@@ -84,6 +84,14 @@ def test_a_new_domain_is_listed_as_unmanaged_until_it_goes(up, host, machine):
     eventually(lambda: not UnmanagedGuest.objects.exists())
 
 
+def test_a_definition_nobody_can_read_keeps_none_of_the_others_from_being_read(up, host, machine):
+    machine.faults.fail("guest", ValueError("an element nobody expected"))
+    domain(machine, name="a-odd")
+    eventually(lambda: machine.faults.calls["guest"])
+    domain(machine, name="b-good")
+    eventually(lambda: UnmanagedGuest.objects.filter(name="b-good", vcpus=2).exists())
+
+
 def test_a_guest_being_created_is_neither_missing_nor_off_while_its_job_runs(up, make_guest, machine):
     row = make_guest("web-2", state="creating")
     job = Job.objects.create(kind="guest.create", title="Create", state="running", target_id=row.pk, exclusive_key=f"guest:{row.pk}")
