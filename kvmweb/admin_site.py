@@ -1,22 +1,101 @@
-"""Django admin behind the product's own login, for staff only."""
+"""Django admin behind the product's own login, for admins only, and the bases of our model admins."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import urlencode
 
+from tenants import audit
+from tenants.models import AuditEntry
+
 
 class KvmwebAdminSite(admin.AdminSite):
     site_header = "kvmweb administration"
-    site_title = "kvmweb admin"
-    index_title = "Quotas, users and hosts"
+    site_title = "kvmweb"
+    index_title = "Administration"
     site_url = "/"
     enable_nav_sidebar = True
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """One door: the product's login page."""
         return redirect("/login/?" + urlencode({"next": request.GET.get("next", "/admin/")}))
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """The system role decides, not Django's staff flag."""
+        return _is_admin(request)
+
+
+def _is_admin(request: HttpRequest) -> bool:
+    # `actor` is lazy and None for nobody.
+    actor = getattr(request, "actor", None)
+    return actor is not None and bool(actor) and actor.is_admin
+
+
+class AdminOnly(admin.options.BaseModelAdmin):
+    """For inlines and model admins: Django's own permissions are not used."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_admin(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_admin(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_admin(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_admin(request)
+
+
+class AuditedAdmin(AdminOnly, admin.ModelAdmin):
+    """What an admin changes here is in the audit trail like everything else."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_admin(request)
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._record(request, "admin.add", obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._record(request, "admin.change", obj, message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for row in queryset:
+            self._record(request, "admin.delete", row)
+        return super().log_deletions(request, queryset)
+
+    def _record(self, request: HttpRequest, operation: str, row: Model, message: Any = None) -> None:
+        """`message`: Django's list of what changed; names of fields, never values."""
+        changed = [name for part in message or [] if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])]
+        audit.record(request.actor, operation, AuditEntry.Outcome.DONE, target=row, message=", ".join(map(str, changed)))  # type: ignore[attr-defined]
+
+
+class ReadOnlyAdmin(AuditedAdmin):
+    """To look at. What changes these goes through jobs."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(AdminOnly, admin.TabularInline):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

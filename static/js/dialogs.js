@@ -1,5 +1,5 @@
 // The page's one <dialog>: filled from a URL, closed by Escape, by its buttons and by a click beside it.
-import { $, on } from "./dom.js";
+import { $, $$, on } from "./dom.js";
 
 export async function openDialog(url) {
   const dialog = $("#dialog");
@@ -21,7 +21,9 @@ on("click", "[data-close]", (event, button) => {
 on("click", "dialog", (event, dialog) => event.target === dialog && dialog.close());
 
 // A button that destroys waits until the name was typed.
-on("input", "[data-confirm]", (event, input) => {
-  const button = input.form.querySelector("[type=submit]");
-  button.disabled = input.value.trim() !== input.dataset.confirm;
-});
+function guard(input) {
+  input.form.querySelector("[type=submit]").disabled = input.value.trim() !== input.dataset.confirm;
+}
+on("input", "[data-confirm]", (event, input) => guard(input));
+document.addEventListener("htmx:afterSwap", () => $$("[data-confirm]").forEach(guard));
+$$("[data-confirm]").forEach(guard);

@@ -9,7 +9,7 @@ on("submit", "form[method=post]", (event, form) => {
 });
 
 // data-fills="vcpus=2 memory_mib=2048": a choice that fills other fields, which stay editable.
-on("change", "[data-fills]", (event, choice) => {
+function fill(choice) {
   for (const pair of choice.dataset.fills.split(" ").filter(Boolean)) {
     const [name, value] = pair.split("=");
     const field = choice.form.elements.namedItem(name);
@@ -17,7 +17,10 @@ on("change", "[data-fills]", (event, choice) => {
     // data-at-least: only ever more than what is there.
     field.value = "atLeast" in choice.dataset ? Math.max(Number(field.value), Number(value)) : value;
   }
-});
+}
+on("change", "[data-fills]", (event, choice) => fill(choice));
+// What was typed before an error stays; an untouched form begins with what its chosen image needs.
+$$("form[data-fresh] [data-fills]:checked").forEach(fill);
 
 // data-shows="#id": a control that shows a part of the form while it is on.
 function follow(control) {

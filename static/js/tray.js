@@ -90,7 +90,7 @@ on("click", "[data-job-verb]", (event, { dataset: { jobVerb: verb, jobId: id } }
   api("POST", `jobs/${id}/${verb}/`).then(() => verb === "retry" && drop(id), toastError);
 });
 
-tray.open = localStorage.getItem(OPEN) !== "no";
+tray.open = (localStorage.getItem(OPEN) ?? (matchMedia("(max-width: 860px)").matches ? "no" : "yes")) === "yes";
 tray.addEventListener("toggle", () => localStorage.setItem(OPEN, tray.open ? "yes" : "no"));
 
 live.subscribe("jobs", {

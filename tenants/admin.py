@@ -1,0 +1,105 @@
+"""Admin of people: users, tenants with members and quotas beside what is used, tokens, the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from kvmweb.admin_site import AdminOnly, AuditedAdmin, ReadOnlyAdmin
+from tenants.models import ApiToken, AuditEntry, Membership, Quota, Tenant, User
+from tenants.quota import UNITS, usage_of
+
+# Rights come from roles (tenants.policy), not from Django's groups.
+admin.site.unregister(Group)
+
+
+class TenantsOfUser(AdminOnly, admin.TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("tenant",)
+
+
+@admin.register(User)
+class UserAdmin(AuditedAdmin, DjangoUserAdmin):
+    list_display = ("username", "email", "system_role", "is_active", "last_login")
+    list_filter = ("system_role", "is_active")
+    filter_horizontal = ()
+    inlines = (TenantsOfUser,)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Rights", {"fields": ("system_role", "is_active")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "system_role", "usable_password", "password1", "password2")}),)
+    readonly_fields = ("last_login", "date_joined")
+
+
+class Members(AdminOnly, admin.TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+class QuotaInline(AdminOnly, admin.StackedInline):
+    """Each limit with what is used under it; empty is no limit."""
+
+    model = Quota
+    can_delete = False
+    max_num = 1
+
+    def get_formset(self, request: HttpRequest, obj: Tenant | None = None, **kwargs: Any) -> Any:
+        used = usage_of(obj.pk) if obj else dict.fromkeys(Quota.RESOURCES, 0)
+        help_texts = {name: f"{used[name]} {UNITS[name]} used. Empty: no limit." for name in Quota.RESOURCES}
+        return super().get_formset(request, obj, help_texts=help_texts, **kwargs)
+
+
+@admin.register(Tenant)
+class TenantAdmin(AuditedAdmin):
+    list_display = ("name", "is_active", "member_count", "used", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name", "description")
+    inlines = (Members, QuotaInline)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
+        return super().get_queryset(request).annotate(people=Count("memberships"))
+
+    @admin.display(description="members", ordering="people")
+    def member_count(self, tenant: Any) -> int:
+        return int(tenant.people)
+
+    @admin.display(description="in use")
+    def used(self, tenant: Tenant) -> str:
+        usage = usage_of(tenant.pk)
+        return f"{usage['guests']} guests, {usage['vcpus']} vCPUs, {usage['memory_mib'] // 1024} GiB memory, {usage['disk_gib']} GiB disk"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A tenant with guests, images or volumes is switched off, not deleted."""
+        return super().has_delete_permission(request, obj) and (obj is None or not any(usage_of(obj.pk).values()))
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """To see and revoke. Tokens are made by their owners, or with manage.py create_token."""
+
+    list_display = ("name", "user", "scope", "tenant", "created", "expiry", "last_used_at")
+    list_filter = ("scope",)
+    search_fields = ("name", "user__username")
+    fields = ("name", "user", "scope", "tenant", "created", "expiry", "last_used_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return AuditedAdmin.has_delete_permission(self, request, obj)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "actor_label", "operation", "outcome", "target_type", "target_name", "message", "address")
+    list_filter = ("outcome", "operation")
+    search_fields = ("actor_label", "target_name", "target_id", "request_id", "message")
+    date_hierarchy = "at"
+    show_full_result_count = False
