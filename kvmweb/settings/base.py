@@ -273,6 +273,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("KVMWEB_LOG_LEVEL", "INFO")},
     "loggers": {
         "django_structlog": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # refusals are one line already, with their request id, from django-structlog
         "celery": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
