@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ def error_value(
         "code": code,
         "message": message,
         "hint": hint,
-        "details": details or {},
+        # Whatever a step put there: an error that cannot be written down would be lost.
+        "details": json.loads(json.dumps(details or {}, default=str, skipkeys=True)),
         "reference": reference,
         "operator_text": f"{type(cause).__name__}: {cause}"[:2000] if cause is not None else "",
     }

@@ -56,8 +56,7 @@ def execute(job: Job, lease: Lease, keeper: LeaseHolder, *, workflow: Workflow |
         try:
             workflow = workflow or workflow_for(job.kind)
         except Exception as error:
-            broken = plain_error(error, job, doing="Load the workflow")
-            transitions.finish(lease, JobState.FAILED, error=broken)
+            _cannot_load(job, lease, error)
             return
         _Run(job, lease, keeper, workflow).go()
     except LeaseLost as lost:
@@ -66,6 +65,15 @@ def execute(job: Job, lease: Lease, keeper: LeaseHolder, *, workflow: Workflow |
         # The database went away. The lease runs out, and whoever finds the job then looks first and goes on.
         logger.exception("The database failed under job %s; it will be resumed.", job.pk)
         connections.close_all()
+
+
+def _cannot_load(job: Job, lease: Lease, error: Exception) -> None:
+    """A kind that is not known (any more): over when nothing was begun, else somebody has to look at what was."""
+    value = plain_error(error, job, doing="Load the workflow")
+    if JobStep.objects.filter(job=job, state__in=STARTED).exists():
+        transitions.need_attention(lease, {**value, "cause": job.error}, retry_in_s=None)
+    else:
+        transitions.finish(lease, JobState.FAILED, error=value)
 
 
 class _Run:

@@ -57,8 +57,10 @@ def claim(job: Job, *, worker: str, slot: str, per_host: int = 0) -> Lease | Non
     One transaction, so that two slots of a worker cannot both see the last free place of a host.
     """
     owner = f"{worker}/{slot}"[:100]
+    # Cancelled before it began: there is nothing to undo on the host.
+    needs_host = job.host_id if job.started_at or job.state != JobState.CANCELLING else None
     with transaction.atomic():
-        if per_host and job.host_id and _is_host_full(job.host_id, worker, per_host):
+        if per_host and needs_host and _is_host_full(needs_host, worker, per_host):
             # Nobody holds a message for it now: whoever finishes on this host sends it, or the sweeper.
             Job.objects.filter(CLAIMABLE, pk=job.pk).update(sent_at=None)
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -35,7 +36,8 @@ def _import_for_children() -> None:
     from jobs.workflow import workflow_for, workflow_kinds
 
     logger = logging.getLogger(__name__)
-    for load in (connections.connector, *(partial(workflow_for, kind) for kind in workflow_kinds())):
+    loads: list[Callable[[], object]] = [connections.connector, *(partial(workflow_for, kind) for kind in workflow_kinds())]
+    for load in loads:
         try:
             load()
         except Exception:

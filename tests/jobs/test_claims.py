@@ -157,3 +157,17 @@ def test_a_recovered_job_is_taken_once_by_many_sweepers():
     together(4, lambda n: sweeper._recover_lost())
     job.refresh_from_db()
     assert (job.state, job.crashes) == (JobState.QUEUED, 1)
+
+
+def test_a_job_cancelled_before_it_began_does_not_wait_for_a_place_on_its_host(world, operator_actor, settings):
+    from jobs.services import cancel_job
+
+    settings.CELERY_WORKER_CONCURRENCY = 2
+    host_id = uuid4()
+    running, waiting = new_job(host_id=host_id), new_job(host_id=host_id)
+    transitions.claim(running, worker=lease.worker_name(), slot="1")
+    runner.run(waiting.pk)
+    cancel_job(operator_actor, waiting)
+    runner.run(waiting.pk)
+    waiting.refresh_from_db()
+    assert waiting.state == JobState.CANCELLED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from hypervisor.errors import Refused
@@ -202,3 +204,21 @@ def test_log_lines_are_one_line_each(world, submit_job):
 def test_an_unknown_kind_fails_plainly(db, submit_job):
     job = run_inline(submit_job(kind="no.such"))
     assert (job.state, job.error["code"]) == (JobState.FAILED, "bug")
+
+
+def test_a_kind_that_is_gone_after_an_update_keeps_what_was_begun_visible(world, submit_job, monkeypatch):
+    def die(context):
+        raise WorkerDied
+
+    world.during["b"] = die
+    job = submit_job()
+    with pytest.raises(WorkerDied):
+        run_inline(job)
+    monkeypatch.setattr("jobs.runner.workflow_for", lambda kind: {}[kind])
+    assert run_inline(lose_worker(job)).state == JobState.NEEDS_ATTENTION
+
+
+def test_details_that_json_does_not_know_do_not_lose_the_error(world, submit_job):
+    world.raising["a"] = NoCapacity("Full.", details={"ids": {UUID(int=1)}, UUID(int=2): 1})
+    job = run_inline(submit_job())
+    assert (job.state, job.error["message"]) == (JobState.FAILED, "Full.")
