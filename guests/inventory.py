@@ -64,13 +64,25 @@ def apply_states(states: Mapping[UUID, str]) -> None:
     for pk, state in states.items():
         by_state.setdefault(str(state), []).append(pk)
     for state, pks in by_state.items():
-        columns: dict[str, Any] = {"state": state, "is_missing": False}
-        if state == GuestState.SHUTOFF:
-            columns |= {"addresses": [], "primary_address": ""}
-        if state != GuestState.RUNNING:
-            columns |= {"cpu_percent": None, "memory_used_mib": None}
-        _update(pks, state_since=timezone.now(), **columns)
+        _update(pks, **_columns_of_state(state))
     publish_guests(states)
+
+
+def apply_state_of_version(pk: UUID, version: int, state: str) -> None:
+    """For jobs, which see a state beside the watcher: write it only if nobody wrote the row since `version` was read, before asking the
+    host. Otherwise a start's short "paused", seen a moment ago, could overwrite the "running" that the watcher has written meanwhile."""
+    row = Guest.objects.filter(pk=pk, version=version)
+    if row.update(observed_at=timezone.now(), version=version + 1, **_columns_of_state(state)):
+        publish_guests([pk])
+
+
+def _columns_of_state(state: str) -> dict[str, Any]:
+    columns: dict[str, Any] = {"state": str(state), "state_since": timezone.now(), "is_missing": False}
+    if state == GuestState.SHUTOFF:
+        columns |= {"addresses": [], "primary_address": ""}
+    if state != GuestState.RUNNING:
+        columns |= {"cpu_percent": None, "memory_used_mib": None}
+    return columns
 
 
 def apply_missing(pks: Collection[UUID]) -> None:

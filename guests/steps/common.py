@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guests.inventory import apply_states
+from guests.inventory import apply_state_of_version
 from guests.models import Guest
 from guests.plan import seed_name
 from hypervisor.observed import PowerState
@@ -37,12 +37,10 @@ def power_state(host: OpenHost, guest: Guest) -> PowerState:
 
 def write_state(host: OpenHost, guest: Guest) -> None:
     """The page does not wait for the watcher."""
+    row = Guest.objects.only("state", "is_missing", "version").filter(pk=guest.pk).first()
     seen = host.guest_state(guest.uuid)
-    if seen is None:
-        return
-    row = Guest.objects.only("state", "is_missing").filter(pk=guest.pk).first()
-    if row is not None and (row.state != seen.power_state or row.is_missing):
-        apply_states({guest.pk: seen.power_state})
+    if row is not None and seen is not None and (row.state != seen.power_state or row.is_missing):
+        apply_state_of_version(row.pk, row.version, seen.power_state)
 
 
 def seeds_of(guest: Guest) -> list[Volume]:

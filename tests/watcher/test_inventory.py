@@ -87,6 +87,15 @@ def test_a_guest_that_stops_has_no_load_and_no_addresses(make_guest, published):
     assert row.state_since is not None
 
 
+def test_a_job_does_not_overwrite_what_the_watcher_saw_since(make_guest, published):
+    guest = make_guest(state="shutoff")
+    inventory.apply_states({guest.pk: "running"})
+    inventory.apply_state_of_version(guest.pk, guest.version, "paused")
+    assert Guest.objects.get(pk=guest.pk).state == "running"
+    inventory.apply_state_of_version(guest.pk, guest.version + 1, "paused")
+    assert (Guest.objects.get(pk=guest.pk).state, len(published)) == ("paused", 2)
+
+
 def test_small_steps_of_load_are_not_written_and_load_leaves_the_version(make_guest, host, published):
     guest = make_guest(state="running", cpu_percent=10.0, memory_used_mib=100)
     assert inventory.apply_stats(host.pk, {guest.uuid: Load(10.3, 102)}) == 0
