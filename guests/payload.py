@@ -21,7 +21,10 @@ from tenants.actor import Actor
 Payload = dict[str, Any]
 
 
-def guest_payload(guest: Guest, *, active_job: Job | None = None) -> Payload:
+def guest_payload(
+    guest: Guest, *, active_job: Job | None = None, disks: list[Payload] | None = None, nics: list[Payload] | None = None
+) -> Payload:
+    """`disks`, `nics`: when the caller has read them already (`guests.listing`)."""
     seen_at = max(filter(None, (guest.observed_at, guest.host.observed_at)), default=None)
     return {
         "id": str(guest.id),
@@ -43,8 +46,8 @@ def guest_payload(guest: Guest, *, active_job: Job | None = None) -> Payload:
         "vcpus": guest.vcpus,
         "memory_mib": guest.memory_mib,
         "disk_gib": guest.disk_gib,
-        "disks": [disk_payload(disk) for disk in guest.disks.all()],
-        "nics": [nic_payload(nic, guest) for nic in guest.nics.all()],
+        "disks": [disk_payload(disk) for disk in guest.disks.all()] if disks is None else disks,
+        "nics": [nic_payload(nic, guest) for nic in guest.nics.all()] if nics is None else nics,
         "addresses": guest.addresses,
         "primary_address": guest.primary_address,
         "os": guest.os,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from guests.models import Guest
+from guests.models import Guest, GuestDisk, GuestNic
 from hosts.models import Host
 from jobs.models import Job
 from networks.models import Network
@@ -158,3 +158,17 @@ def test_jobs_are_filtered_and_scoped(member: User, stranger: User, tenant: Tena
     assert len(api_for(member).get("/api/v1/jobs/?kind=guest.start&state=queued,running").json()["results"]) == 1
     assert api_for(member).get("/api/v1/jobs/?state=gone").status_code == 400
     assert api_for(stranger).get("/api/v1/jobs/").json()["results"] == []
+
+
+def test_the_lean_list_shows_what_the_detail_shows(
+    operator: User, member: User, make_guest: MakeGuest, image: Image, network: Network, api_for: Api
+) -> None:
+    guest = make_guest("a", addresses=["10.0.0.5"], image=image, cpu_percent=3.5)
+    two = make_guest("b", addresses=["10.0.0.6", "10.0.0.7"], state="running")
+    GuestNic.objects.create(guest=two, mac="52:54:00:aa:bb:cc", position=1)
+    GuestDisk.objects.create(guest=two, target="sda", device="cdrom", bus="sata", path="/elsewhere.iso")
+    Job.objects.create(kind="guest.start", title="Start", actor_label="x", tenant=guest.tenant, target_id=guest.pk, state="running")
+    for user in (operator, member):
+        api = api_for(user)
+        for row in api.get("/api/v1/guests/").json()["results"]:
+            assert row == api.get(f"/api/v1/guests/{row['id']}/").json()
