@@ -18,6 +18,6 @@ fi
 
 echo "==> Building $IMAGE"
 # With the machine's own certificates: package indexes may be reached through a proxy with its own authority.
-buildah "${STORAGE[@]}" bud --isolation chroot --layers --format docker --build-arg BASE=$BASE \
+buildah "${STORAGE[@]}" bud --isolation chroot --format docker --build-arg BASE=$BASE \
     --volume /etc/ssl/certs:/etc/ssl/certs:ro -t $IMAGE -f docker/Dockerfile .
 [ "${1:-}" != --try ] || exec docker/try-local.sh
