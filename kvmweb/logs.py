@@ -17,6 +17,13 @@ class LineFormatter(logging.Formatter):
         return "\n    ".join(escape(line) for line in (head, *trace))
 
 
+class NoReadiness(logging.Filter):
+    """A 503 of /readyz is an answer, not an error; whoever waits for us to start asks several times a second."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno < logging.WARNING or not record.name.startswith("django") or "/readyz" not in record.getMessage()
+
+
 def escape(line: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)[:4096]
 

@@ -269,7 +269,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "kvmweb.logs.LineFormatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"no_readiness": {"()": "kvmweb.logs.NoReadiness"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_readiness"]}},
     "root": {"handlers": ["console"], "level": env.str("KVMWEB_LOG_LEVEL", "INFO")},
     "loggers": {
         "django_structlog": {"level": "WARNING"},
