@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from tests.console.blackbox.stage import FrontEnd, Scene, Stage
+from tests.console.blackbox.stage import PROJECT, FrontEnd, Scene, Stage
 from tests.console.blackbox.stub_guests import Hangs, VncServer, echo
 
 pytestmark = pytest.mark.browser
@@ -195,6 +196,22 @@ async def test_every_button_has_a_name_and_the_bar_hides(stage: Stage, web: Fron
     assert await page.locator("#bar").is_hidden()
     await page.click("#show-bar")
     assert await page.locator("#bar").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing(stage: Stage, web: FrontEnd, page: Page, scheme: Literal["light", "dark"]) -> None:
+    axe = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("axe-core is not installed: run script/assets")
+    await page.emulate_media(color_scheme=scheme)
+    for kind, guest, open_also in (("vnc", VncServer(), "#paste"), ("serial", Hangs(), "#search")):
+        opened = Opened(page, Scene(stage, web, guest, kind=kind))
+        await opened.go(f"?kind={kind}")
+        await opened.becomes("connected")
+        await page.click(open_also)
+        await page.evaluate(axe.read_text())
+        found = await page.evaluate("axe.run()")
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found["violations"]] == []
 
 
 async def test_a_stranger_gets_the_not_found_page(stage: Stage, web: FrontEnd, page: Page) -> None:
