@@ -33,6 +33,7 @@ MAX_CRASHES = 3
 MESSAGE_AGE_S = 10
 """A message that old, of a job that still waits, may be lost; whether it is, the length of the queue tells."""
 
+
 def sweep() -> None:
     for part in (_recover_lost, _resume_undos, _send_again):
         try:

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
 
 import pytest
 
@@ -83,14 +82,15 @@ def test_the_same_message_many_times_is_one_execution(lab):
 
 
 def test_one_host_cannot_take_all_workers(lab):
-    host = str(uuid4())
-    slow = lab.run("submit", count=4, host_id=host, args={"sleep_s": {"one": 4}, "is_deaf": True})
-    lab.until(lambda: sum(bool(lab.doers(job_id)) for job_id in slow) == 2, "two of the slow host's jobs run")
-    (other,) = lab.run("wait", ids=lab.run("submit"), timeout_s=3)
-    assert other["state"] == "succeeded"
-    assert sum(bool(lab.doers(job_id)) for job_id in slow) == 2
-    jobs = lab.run("wait", ids=slow, timeout_s=30)
-    assert {job["state"] for job in jobs} == {"succeeded"}
+    crowd = lab.run("crowd", count=4, sleep_s=5)
+    slow = lab.run("wait", ids=crowd["slow"], timeout_s=60)
+    (other,) = lab.run("wait", ids=[crowd["other"]], timeout_s=5)
+    assert {job["state"] for job in [*slow, other]} == {"succeeded"}
+    assert other["finished_at"] < min(job["finished_at"] for job in slow), "the third worker was free for it"
+    began = sorted(job["started_at"] for job in slow)
+    ended = sorted(job["finished_at"] for job in slow)
+    assert began[2] > ended[0], "the third waited until one of the first two had ended"
+    assert began[3] > ended[1]
 
 
 def test_a_running_job_is_cancelled_and_undone(lab):

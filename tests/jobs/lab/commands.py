@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from typing import Any
+from uuid import uuid4
 
 import django
 
@@ -16,6 +17,12 @@ def submit(*, kind: str = "lab.files", count: int = 1, args: dict[str, Any] | No
     from tenants.actor import system_actor
 
     return [str(submit_job(system_actor("lab"), kind=kind, title="Lab", args=args, host_id=host_id).pk) for _ in range(count)]
+
+
+def crowd(*, count: int, sleep_s: float) -> dict[str, Any]:
+    """Jobs that block on one host, and then one that has nothing to do with it."""
+    slow = submit(count=count, host_id=str(uuid4()), args={"sleep_s": {"one": sleep_s}, "is_deaf": True})
+    return {"slow": slow, "other": submit()[0]}
 
 
 def clicks(*, count: int) -> dict[str, Any]:
