@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 
+from hypervisor.errors import HypervisorError
 from hypervisor.port import Connector, Host
 from hypervisor.specs import HostAddress
 
@@ -31,21 +33,29 @@ class HostPool:
                 return host
             self._hosts.pop(address, None)
         if host is not None:
-            host.close()
+            _close(host)
         # Outside the lock: a host that hangs must not keep others from theirs.
         opened = self._connect(address, timeout_s=timeout_s)
         with self._lock:
             winner = self._hosts.setdefault(address, opened)
         if winner is not opened:
-            opened.close()
+            _close(opened)
         return winner
+
+    def drop(self, address: HostAddress) -> None:
+        """Open a new one next time, although this one may look alive."""
+        with self._lock:
+            self._leave_inherited_alone()
+            host = self._hosts.pop(address, None)
+        if host is not None:
+            _close(host)
 
     def close_all(self) -> None:
         with self._lock:
             self._leave_inherited_alone()
             hosts, self._hosts = list(self._hosts.values()), {}
         for host in hosts:
-            host.close()
+            _close(host)
 
     def _leave_inherited_alone(self) -> None:
         """Closing, or collecting as garbage, a connection that came through a fork would end the parent's."""
@@ -53,3 +63,9 @@ class HostPool:
             self._inherited += self._hosts.values()
             self._hosts = {}
             self._pid = os.getpid()
+
+
+def _close(host: Host) -> None:
+    # A dead connection may refuse even to be closed.
+    with suppress(HypervisorError, OSError):
+        host.close()
