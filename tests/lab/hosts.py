@@ -77,7 +77,7 @@ class LabHost:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """End everything in the host, guests included: whatever runs in its network namespace is ours."""
         if self._anchor is None:
             return
