@@ -28,7 +28,7 @@ COALESCE_S = 0.01
 NOT_LOGGED_IN, RIGHTS_LOST = 4401, 4403
 
 
-class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class LiveConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = "none: changes come through live.hub"
     actor: Actor
     login: rights.Login
