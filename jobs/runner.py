@@ -112,7 +112,8 @@ class _Run:
 
     def _prepare(self) -> None:
         with transaction.atomic():
-            transitions.write(self.lease)
+            # Told with the first step, a moment later: a click that starts a guest waits for this.
+            transitions.write(self.lease, publish=False)
             rows = [
                 JobStep(job=self.job, position=position, name=step.name, title=step.title)
                 for position, step in enumerate(self.workflow.steps)
