@@ -7,7 +7,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema, inline_serializer
 from rest_framework import serializers
 
 Shape = Any
@@ -51,22 +51,62 @@ def page_of(shape: type[serializers.Serializer]) -> serializers.Serializer:
     )
 
 
+class RefusalShape(serializers.Serializer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    hint = serializers.CharField()
+    details = serializers.DictField()
+
+
+class PlanLine(serializers.Serializer):
+    when = serializers.ChoiceField(choices=["now", "next_boot", "needs_power_off"])
+    text = serializers.CharField()
+
+
+class QuotaEffect(serializers.Serializer):
+    limit = serializers.IntegerField(allow_null=True)
+    used = serializers.IntegerField()
+    after = serializers.IntegerField()
+
+
+class Plan(serializers.Serializer):
+    """The answer to ?dry_run=true."""
+
+    dry_run = serializers.BooleanField()
+    is_possible = serializers.BooleanField()
+    status = serializers.IntegerField(help_text="What the change itself would answer.")
+    refusals = RefusalShape(many=True)
+    plan = PlanLine(many=True)
+    quota = serializers.DictField(child=QuotaEffect(), help_text="Only what would change.")
+    result = serializers.JSONField(allow_null=True, help_text="The body the change would answer; its ids are not kept.")
+
+
 def describe(handle: Callable[..., Any], *, name: str, answer: Any, query: Any, body: Any, summary: str) -> Any:
     answers = answer if isinstance(answer, dict) else {200: answer}
     verb = handle.__name__
-    extra = {"post": [IDEMPOTENCY, IF_MATCH, DRY_RUN], "put": [DRY_RUN], "patch": [IF_MATCH, DRY_RUN], "delete": [IF_MATCH, DRY_RUN]}.get(
-        verb, []
-    )
-    has_query = bool(query().fields)
-    has_body = bool(body().fields)
+    extra = {
+        "post": [IDEMPOTENCY, IF_MATCH, DRY_RUN],
+        "put": [DRY_RUN],
+        "patch": [IF_MATCH, DRY_RUN],
+        "delete": [IF_MATCH, DRY_RUN],
+    }.get(verb, [])
+    if extra:
+        answers = {**answers, 200: or_plan(name, answers.get(200))}
     return extend_schema(
         operation_id=name,
         summary=summary.split("\n")[0].rstrip("."),
-        description=summary,
-        parameters=[*([query] if has_query else []), *extra],
-        request=body if has_body else None,
+        parameters=[*([query] if query().fields else []), *extra],
+        request=body if body().fields else None,
         responses={**answers, "default": OpenApiResponse(ErrorAnswer, description="An error.")},
     )(handle)
+
+
+def or_plan(name: str, shape: Any) -> Any:
+    """200 of a change: its own answer if it has one, and that of a dry run."""
+    if shape is None:
+        return OpenApiResponse(Plan, description="With dry_run=true.")
+    both = PolymorphicProxySerializer(f"{name.title().replace('_', '')}OrPlan", [shape, Plan], resource_type_field_name=None)
+    return OpenApiResponse(both, description="The plan with dry_run=true.")
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
