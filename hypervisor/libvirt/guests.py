@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -47,12 +48,18 @@ _UNDEFINE_FLAGS = (
 _TEST_DRIVER_UNDEFINE_FLAGS = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
 
 
+@lru_cache(maxsize=32768)
+def _uuid_of(raw: bytes) -> UUID:
+    """The same ones at every look: making them anew was a quarter of the bulk state call's time."""
+    return UUID(bytes=raw)
+
+
 class GuestCalls(Connected):
     @translated
     def guest_states(self) -> list[GuestState]:
         # name() and UUID() read what the one bulk answer brought along: no further round trip.
         return [
-            GuestState(UUID(bytes=domain.UUID()), domain.name(), POWER_STATES[facts["state.state"]], facts["state.reason"])
+            GuestState(_uuid_of(domain.UUID()), domain.name(), POWER_STATES[facts["state.state"]], facts["state.reason"])
             for domain, facts in self._connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
         ]
 
