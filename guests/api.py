@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,6 @@ from rest_framework.response import Response
 
 from guests import serializers
 from guests.actions import OPERATION_OF
-from guests.listing import bare, lean_payloads
 from guests.models import Guest
 from guests.requests import CloudInitRequest, CreateGuest
 from guests.selectors import GuestFilter, guest_for, guest_list, guest_payloads, guest_summary, guest_view
@@ -45,8 +45,8 @@ class GuestsView(ApiView):
         wanted = {name: value for name, value in self.query.items() if name not in ("page_size", "cursor")}
         for name in ("host", "tenant", "image"):
             wanted[name] = str(wanted.get(name, ""))
-        page = keyset_page(bare(guest_list(self.actor, GuestFilter(**wanted))), self.request, self.query)
-        return page.answer(lean_payloads(self.actor, page.rows))
+        page = keyset_page(guest_list(self.actor, GuestFilter(**wanted)), self.request, self.query)
+        return page.answer(guest_payloads(self.actor, page.rows))
 
     @endpoint("create_guests", body=serializers.CreateGuestBody, answer={202: serializers.GuestsAndJob})
     def post(self) -> Any:
@@ -177,7 +177,7 @@ class TimelineView(GuestBase):
             }
             for entry in audit_of(self.actor, self.row)[:TIMELINE_LINES]
         ]
-        lines = sorted(jobs + entries, key=lambda line: line["at"], reverse=True)
+        lines: list[dict[str, Any]] = sorted([*jobs, *entries], key=itemgetter("at"), reverse=True)
         return {"results": lines[:TIMELINE_LINES]}
 
 

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from guests.models import Guest, GuestDisk, GuestNic
 from guests.payload import Payload, for_actor, guest_payload
 from hosts.models import Host
@@ -37,13 +35,8 @@ DISK = {
 NIC = {"id", "guest_id", "mac", "model", "network_id", "network__name"}
 
 
-def bare(rows: QuerySet[Guest]) -> QuerySet[Guest]:
-    """`guest_list` without the details that `lean_payloads` reads by itself."""
-    return rows.select_related(None).prefetch_related(None)
-
-
-def lean_payloads(actor: Actor, guests: Iterable[Guest]) -> list[Payload]:
-    """Seven queries for any number of guests, which `actor` may see."""
+def guest_payloads(actor: Actor, guests: Iterable[Guest]) -> list[Payload]:
+    """A page of guests that `actor` may see, as they see them: six or seven queries for any number."""
     page = list(guests)
     ids = [guest.pk for guest in page]
     _attach(page)

@@ -13,11 +13,11 @@ from django.db.models import Count, Model, Prefetch, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
+from guests.listing import guest_payloads
 from guests.models import Guest, GuestDisk, GuestNic, GuestState
-from guests.payload import Payload, for_actor, guest_payload
+from guests.payload import Payload
 from guests.states import ACTIVE_STATES
 from hosts.models import Host, HostState
-from jobs.selectors import active_jobs_for
 from kvmweb.errors import InvalidInput
 from tenants.actor import Actor
 
@@ -53,7 +53,7 @@ class Allocation:
 
 
 def guest_list(actor: Actor, wanted: GuestFilter | None = None) -> QuerySet[Guest]:
-    """Ordered, filtered rows with all that `guest_payload` needs: three queries for a page of any size."""
+    """Ordered, filtered rows; `guest_payloads` reads what belongs to a page of them."""
     wanted = wanted or GuestFilter()
     column = wanted.ordering.removeprefix("-")
     if column not in SORTABLE:
@@ -62,7 +62,7 @@ def guest_list(actor: Actor, wanted: GuestFilter | None = None) -> QuerySet[Gues
     if column == "cpu_percent":
         rows, column = rows.annotate(cpu_load=CPU_LOAD), "cpu_load"
     sign = "-" if wanted.ordering.startswith("-") else ""
-    return with_details(rows).order_by(f"{sign}{column}", f"{sign}id")
+    return rows.order_by(f"{sign}{column}", f"{sign}id")
 
 
 def with_details(rows: QuerySet[Guest]) -> QuerySet[Guest]:
@@ -74,13 +74,6 @@ def with_details(rows: QuerySet[Guest]) -> QuerySet[Guest]:
 def guest_for(actor: Actor | None, guest_id: UUID | str) -> Guest:
     """The guest with its details, or NotFound."""
     return with_details(Guest.objects.all()).get_visible(actor, guest_id)  # type: ignore[attr-defined]
-
-
-def guest_payloads(actor: Actor, guests: Iterable[Guest]) -> list[Payload]:
-    """A page of guests as `actor` sees them; the active jobs of all of them in one query."""
-    page = list(guests)
-    jobs = active_jobs_for([guest.pk for guest in page])
-    return [for_actor(actor, guest_payload(guest, active_job=jobs.get(guest.pk))) for guest in page]
 
 
 def guest_view(actor: Actor, guest: Guest) -> Payload:

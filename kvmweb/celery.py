@@ -1,4 +1,4 @@
-"""The Celery app. Its tasks are three tiny ones in `jobs.tasks`; they carry ids only.
+"""The Celery app. Its tasks are tiny, in `jobs.tasks` and `guests.tasks`; they carry ids only.
 
 What else starts with a worker and with beat is wired here.
 """

@@ -24,4 +24,4 @@ def network_list(actor: Actor, *, search: str = "", host: UUID | None = None, te
 
 
 def network_for(actor: Actor | None, network_id: UUID | str) -> Network:
-    return Network.objects.select_related("host", "tenant").get_visible(actor, network_id)  # type: ignore[attr-defined]
+    return Network.objects.select_related("host", "tenant").get_visible(actor, network_id)

@@ -25,7 +25,7 @@ def image_list(actor: Actor, *, search: str = "", kind: str = "", state: str = "
 
 
 def image_for(actor: Actor | None, image_id: UUID | str) -> Image:
-    return Image.objects.select_related("tenant").get_visible(actor, image_id)  # type: ignore[attr-defined]
+    return Image.objects.select_related("tenant").get_visible(actor, image_id)
 
 
 def pool_list(actor: Actor, *, host: UUID | None = None) -> QuerySet[Pool]:
@@ -47,7 +47,7 @@ def volume_list(actor: Actor, *, pool: UUID | None = None, purpose: str = "", de
 
 def volume_for(actor: Actor | None, volume_id: UUID | str) -> Volume:
     rows = Volume.objects.select_related("pool__host", "tenant", "image").prefetch_related("guest_disks__guest")
-    return rows.get_visible(actor, volume_id)  # type: ignore[attr-defined]
+    return rows.get_visible(actor, volume_id)
 
 
 def guests_from(base: Volume) -> list[str]:

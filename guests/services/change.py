@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from guests.live import touch
@@ -52,7 +53,7 @@ def change_guest(actor: Actor, guest: Guest, changes: dict[str, Any]) -> Guest:
 
 def _check(changes: dict[str, Any]) -> None:
     problems: Problems = dict.fromkeys(set(changes) - {*OURS, *ON_HOST}, "This cannot be changed.")
-    checks = {
+    checks: dict[str, Callable[[Any], str]] = {
         "name": why_not_name,
         "description": why_not_description,
         "tags": why_not_tags,

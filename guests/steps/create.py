@@ -60,8 +60,9 @@ def create_disk(context: JobContext) -> StepResult:
 
 
 def _overlay_on(base: Volume, volume: Volume) -> VolumeSpec:
-    backing_format = "qcow2" if base.format == "qcow2" else "raw"
-    return VolumeSpec(volume.name, volume.capacity_bytes, backing_path=base.path, backing_format=backing_format)
+    return VolumeSpec(
+        volume.name, volume.capacity_bytes, backing_path=base.path, backing_format="qcow2" if base.format == "qcow2" else "raw"
+    )
 
 
 def delete_disk(context: JobContext) -> None:
@@ -97,8 +98,9 @@ def _seed_content(guest: Guest) -> bytes:
 
 def delete_seed(context: JobContext) -> None:
     guest = guest_if_there(context)
-    for volume in seeds_of(guest) if guest is not None else ():
-        delete_volume(host_of(context, guest), volume.pool, volume.name)
+    if guest is not None:
+        for volume in seeds_of(guest):
+            delete_volume(host_of(context, guest), volume.pool, volume.name)
 
 
 # -- the definition -------------------------------------------------------------------------------------------------------------------

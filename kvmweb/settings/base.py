@@ -126,6 +126,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600, "socket_timeo
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # Jobs are swept by a thread of beat itself: see jobs.sweeper.
+    "forget-seeds": {"task": "guests.forget_seeds", "schedule": 60.0, "options": {"expires": 60}},
     "prune": {"task": "jobs.prune", "schedule": 3600.0, "options": {"expires": 600}},
 }
 CHANNEL_LAYERS = {

@@ -70,7 +70,8 @@ def _claim(job_id: UUID, pool: Pool, image: Image, *, is_gone: bool) -> Volume |
             purpose=Volume.Purpose.BASE,
             defaults={"name": base_name(image), "format": image.format, "maker_job_id": job_id},
         )
-        if not is_new and base.maker_job_id not in (None, job_id) and _runs(base.maker_job_id):
+        maker = base.maker_job_id
+        if not is_new and maker is not None and maker != job_id and _runs(maker):
             return None
         if base.state == Volume.State.READY and not is_gone:
             return None  # finished since we looked
@@ -79,8 +80,8 @@ def _claim(job_id: UUID, pool: Pool, image: Image, *, is_gone: bool) -> Volume |
         return base
 
 
-def _runs(job_id: UUID | None) -> bool:
-    return Job.objects.filter(pk=job_id, state__in=(JobState.RUNNING, JobState.CANCELLING)).exists()
+def _runs(job_id: UUID) -> bool:
+    return job_id is not None and Job.objects.filter(pk=job_id, state__in=(JobState.RUNNING, JobState.CANCELLING)).exists()
 
 
 def _fill(context: JobContext, host: OpenHost, base: Volume, image: Image) -> None:

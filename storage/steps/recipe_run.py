@@ -21,7 +21,8 @@ LONGEST_BUILD_S = 3600
 def run_recipe(context: JobContext, recipe: str, output: Path, *, cache: Path) -> None:
     """Raises Conflict with the recipe's own sentence when it fails. Cancelling ends it; it then removes what it made."""
     command = [sys.executable, "-m", f"storage.recipes.{recipe}", "--output", str(output), "--cache", str(cache)]
-    began, pending, last = time.monotonic(), b"", {}
+    began, pending = time.monotonic(), b""
+    last: dict[str, Any] = {}
     with SafeChild(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=settings.BASE_DIR) as child:
         while True:
             is_over = child.process.poll() is not None
