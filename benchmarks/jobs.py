@@ -14,11 +14,12 @@ import http.client
 import json
 import os
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -44,7 +45,8 @@ guest = Guest.objects.create(name="jobs-bench", domain_name={name!r}, uuid=UUID(
 user = User.objects.create_superuser("bench", password="bench bench bench")
 print(guest.pk, ApiToken.objects.create(user=user, name="bench", scope="admin")[1])
 """
-OFF = "from guests.models import Guest; Guest.objects.update(state='shutoff', desired_state='shutoff')"
+OFF = "UPDATE guests_guest SET state = 'shutoff', desired_state = 'shutoff'"
+NO_JOBS = "UPDATE jobs_job SET state = 'cancelled' WHERE state <> 'succeeded'"
 
 
 class Client:
@@ -53,9 +55,16 @@ class Client:
         self.headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
 
     def call(self, method: str, path: str) -> tuple[int, Any]:
-        self.connection.request(method, f"/api/v1/{path}", body="{}" if method == "POST" else None, headers=self.headers)
-        answer = self.connection.getresponse()
+        try:
+            answer = self._ask(method, path)
+        except http.client.RemoteDisconnected:
+            # The server closes a connection that was idle for some seconds.
+            answer = self._ask(method, path)
         return answer.status, json.loads(answer.read())
+
+    def _ask(self, method: str, path: str) -> http.client.HTTPResponse:
+        self.connection.request(method, f"/api/v1/{path}", body="{}" if method == "POST" else None, headers=self.headers)
+        return self.connection.getresponse()
 
 
 def main() -> int:
@@ -112,7 +121,7 @@ def ask(client: Client) -> float:
 
 
 def start_by_click(client: Client, product: SmallProduct, host: Host, uuid: UUID, guest_id: str) -> tuple[float, float]:
-    """(click to answer, click to running on the host) in ms. Waiting for the state costs libvirt one cheap call per 0.5 ms."""
+    """(click to answer, click to running on the host) in ms. Waiting for the state costs libvirt one cheap call per ms."""
     started = time.perf_counter()
     status, answer = client.call("POST", f"guests/{guest_id}/start/")
     answered = (time.perf_counter() - started) * 1000
@@ -122,18 +131,17 @@ def start_by_click(client: Client, product: SmallProduct, host: Host, uuid: UUID
     while (seen := host.guest_state(uuid)) is None or seen.power_state is not PowerState.RUNNING:
         if time.perf_counter() > limit:
             raise RuntimeError((product.data_dir / "log").read_text()[-3000:])
-        time.sleep(0.0005)
+        time.sleep(0.001)
     running = (time.perf_counter() - started) * 1000
     while client.call("GET", f"jobs/{answer['job']['id']}/")[1]["state"] != "succeeded":
         time.sleep(0.005)
     force_off(host, uuid)
-    product.python(OFF)
+    change(product, OFF)
     return answered, running
 
 
 def click_without_redis(client: Client, product: SmallProduct, host: Host, uuid: UUID, guest_id: str, *, rounds: int) -> list[float]:
     """Redis frozen. The jobs wait in the database; each is cancelled there so that the next click is accepted."""
-    done = "from jobs.models import Job; Job.objects.exclude(state='succeeded').update(state='cancelled')"
     redis = next(int(pid) for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split() if is_redis(pid))
     os.kill(redis, signal.SIGSTOP)
     try:
@@ -144,10 +152,16 @@ def click_without_redis(client: Client, product: SmallProduct, host: Host, uuid:
             took.append((time.perf_counter() - started) * 1000)
             if status != 202:
                 raise RuntimeError(f"{status}: {answer}")
-            product.python(done)
+            change(product, NO_JOBS)
         return took
     finally:
         os.kill(redis, signal.SIGCONT)
+
+
+def change(product: SmallProduct, statement: str) -> None:
+    """Play the watcher straight in the database: a process of its own for it would cool the machine's caches before each click."""
+    with closing(sqlite3.connect(product.data_dir / "db.sqlite3", timeout=20)) as database, database:
+        database.execute(statement)
 
 
 def is_redis(pid: str) -> bool:
