@@ -59,7 +59,8 @@ def audit_list(actor: Actor) -> QuerySet[AuditEntry]:
     """What happened in the tenants one belongs to, and what one did oneself."""
     if actor.sees_everything:
         return AuditEntry.objects.all()
-    return AuditEntry.objects.filter(Q(tenant_id__in=actor.tenant_ids) | Q(actor_user_id=actor.user_id))
+    in_tenants = Q(tenant_id__in=actor.tenant_ids)
+    return AuditEntry.objects.filter(in_tenants if actor.only_tenant else in_tenants | Q(actor_user_id=actor.user_id))
 
 
 def audit_of(actor: Actor, target: Model) -> QuerySet[AuditEntry]:

@@ -114,3 +114,11 @@ def test_the_audit_trail_is_scoped(admin: User, owner: User, stranger: User, ten
     assert [line["operation"] for line in seen["owen"]] == ["tenant.set_quota"]
     assert (seen["ada"][0]["address"], seen["owen"][0]["address"]) == ("127.0.0.1", "")
     assert seen["sam"] == []
+
+
+def test_a_token_of_one_tenant_sees_no_records_of_another(owner: User, tenant: Tenant, other_tenant: Tenant, api_for: Api) -> None:
+    AuditEntry.objects.create(
+        operation="guest.start", outcome="done", actor_label="owen", actor_user_id=owner.pk, tenant_id=other_tenant.pk
+    )
+    assert api_for(owner, tenant=tenant).get("/api/v1/audit/").json()["results"] == []
+    assert len(api_for(owner).get("/api/v1/audit/").json()["results"]) == 1
