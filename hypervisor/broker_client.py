@@ -17,8 +17,9 @@ from hypervisor.specs import HostAddress
 
 VERSION = 1
 MAX_LINE_BYTES = 4096
+LISTEN_TIMEOUT_S = 0.2
 
-ConsoleKind = Literal["display", "serial"]
+RequestKind = Literal["display", "serial", "listen"]
 ErrorCode = Literal["unreachable", "not_found", "not_running", "no_display", "refused", "broker_down"]
 
 
@@ -48,7 +49,16 @@ async def open_serial_async(socket_path: str, address: HostAddress, uuid: UUID, 
     return await _open_async(socket_path, request_line("serial", address, uuid), timeout_s)
 
 
-def request_line(kind: ConsoleKind, address: HostAddress, uuid: UUID) -> bytes:
+def listen(socket_path: str, address: HostAddress, uuid: UUID) -> None:
+    """Have the broker keep what the guest writes to its serial line from now on, for who looks later. At once, and it never raises:
+    a broker that is away or busy costs only the text."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as broker:
+        broker.settimeout(LISTEN_TIMEOUT_S)
+        broker.connect(socket_path)
+        broker.sendall(request_line("listen", address, uuid))
+
+
+def request_line(kind: RequestKind, address: HostAddress, uuid: UUID) -> bytes:
     where = {"kind": address.kind, "socket_path": address.socket_path}
     return json.dumps({"v": VERSION, "kind": kind, "address": where, "uuid": str(uuid)}).encode() + b"\n"
 

@@ -96,7 +96,7 @@ class Viewer:
 class SerialHub:
     """Owns `line` and ends with it. `on_end` is called once, when the guest or the line is gone or nobody has looked for `linger_s`."""
 
-    def __init__(self, line: SerialLine, *, linger_s: float, on_end: Callable[[], None]) -> None:
+    def __init__(self, line: SerialLine, *, linger_s: float, on_end: Callable[[], object]) -> None:
         self._line = line
         self._linger_s = linger_s
         self._on_end = on_end
@@ -128,10 +128,14 @@ class SerialHub:
             viewer.show(self.scrollback())
         return viewer.theirs
 
-    def forget(self, viewer: Viewer) -> None:
-        self._viewers.discard(viewer)
+    def keep(self) -> None:
+        """Begin the time without viewers anew."""
         if not self._viewers and not self._is_over:
             self._linger()
+
+    def forget(self, viewer: Viewer) -> None:
+        self._viewers.discard(viewer)
+        self.keep()
 
     def type(self, data: bytes) -> None:
         self._typed += data

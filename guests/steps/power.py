@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import time
 
+from django.conf import settings
+
 from guests.capacity import memory_shortage
 from guests.models import Guest
 from guests.steps.common import guest_of, host_of, power_state, write_state
+from hypervisor import broker_client
 from hypervisor.observed import PowerState
 from hypervisor.port import Host as OpenHost
+from jobs.models import Job
 from jobs.workflow import JobContext
 from kvmweb.errors import Conflict, NoCapacity
 
@@ -27,7 +31,13 @@ def start(context: JobContext) -> None:
     if power_state(host, guest) is PowerState.SHUTOFF:
         check_memory(guest, host)
         host.start_guest(guest.uuid)
+        _listen_to(guest)
     write_state(host, guest)
+
+
+def _listen_to(guest: Guest) -> None:
+    """So that who opens the serial line in a minute sees how the guest came up."""
+    broker_client.listen(settings.CONSOLE_BROKER_SOCKET, guest.host.hypervisor_address, guest.uuid)
 
 
 def check_memory(guest: Guest, host: OpenHost) -> None:
@@ -56,12 +66,23 @@ def shutdown(context: JobContext) -> None:
                 code="no_answer",
             )
         context.progress((now - began) / limit_s)
+        if _is_to_be_forced(context):
+            host.force_off_guest(guest.uuid)
+            write_state(host, guest)
+            context.finish_with(f"It was forced off after {now - began:.0f} s of waiting.")
+            return
         if now - asked >= ASK_AGAIN_EVERY_S:
             host.shutdown_guest(guest.uuid)
             asked = now
         context.sleep(LOOK_EVERY_S)
     write_state(host, guest)
     context.finish_with(f"It shut down after {time.monotonic() - began:.0f} s.")
+
+
+def _is_to_be_forced(context: JobContext) -> bool:
+    """Whether somebody pressed Force off meanwhile."""
+    args = Job.objects.filter(pk=context.job_id).values_list("args", flat=True).first()
+    return bool(args and args.get("force"))
 
 
 def _is_off(host: OpenHost, guest: Guest) -> bool:
@@ -74,6 +95,7 @@ def reboot(context: JobContext) -> None:
     host = host_of(context, guest)
     if power_state(host, guest) is not PowerState.RUNNING:
         raise _changed_meanwhile(guest, "running")
+    _listen_to(guest)
     host.reboot_guest(guest.uuid)
     write_state(host, guest)
 
@@ -83,6 +105,7 @@ def reset(context: JobContext) -> None:
     host = host_of(context, guest)
     if power_state(host, guest) is PowerState.SHUTOFF:
         raise _changed_meanwhile(guest, "running")
+    _listen_to(guest)
     host.reset_guest(guest.uuid)
     write_state(host, guest)
 

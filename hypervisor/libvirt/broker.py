@@ -4,13 +4,17 @@
 
 So that web never imports libvirt. Protocol, on a unix stream socket of mode 0600, one request per connection:
 
-    client: one JSON line  {"v": 1, "kind": "display" | "serial", "address": {"kind": ..., "socket_path": ...}, "uuid": ...}
+    client: one JSON line  {"v": 1, "kind": "display" | "serial" | "listen", "address": {"kind": ..., "socket_path": ...}, "uuid": ...}
     broker: one JSON line  {"ok": true}            with one descriptor attached (SCM_RIGHTS), then it hangs up
                            {"ok": false, "error": "unreachable" | "not_found" | "not_running" | "no_display" | "refused", "message": ...}
 
 display: a socket to the guest's VNC server, straight from QEMU; the broker is out of the way from then on.
 serial: one end of a socket pair into the guest's shared line (`hypervisor.serial_hub`): scrollback first, then live; end of file when the
-guest stops. `message` names hosts and paths and is for operators.
+guest stops.
+listen: from now on, keep what the guest writes to its serial line for viewers to come, as after a last viewer left. Answered at once and
+without a descriptor; it never takes the line from somebody else, and nobody is told when it cannot be had.
+
+`message` names hosts and paths and is for operators.
 
 Who may look is decided by web before it asks; the broker trusts its own user and root and nobody else. `hypervisor.broker_client` is
 the other side.
@@ -33,6 +37,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from hypervisor.errors import HostUnreachable, HypervisorError, NotFoundOnHost
 from hypervisor.observed import PowerState
@@ -47,6 +52,8 @@ REQUEST_LIMIT_S = 5.0
 HOST_LIMIT_S = 8.0
 THREADS_PER_HOST = 4
 LINGER_S = 600.0
+MAX_UNWATCHED = 64
+"""Serial lines kept for nobody; the one opened or asked for longest ago is let go first."""
 
 log = logging.getLogger("kvmweb.broker")
 T = TypeVar("T")
@@ -60,7 +67,7 @@ class _Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    kind: Literal["display", "serial"]
+    kind: Literal["display", "serial", "listen"]
     address: HostAddress
     uuid: UUID
 
@@ -70,7 +77,7 @@ def _parse(line: bytes) -> _Request:
         asked = json.loads(line)
         address = HostAddress(asked["address"]["kind"], str(asked["address"].get("socket_path", "")))
         request = _Request(asked["kind"], address, UUID(asked["uuid"]))
-        is_known = asked["v"] == VERSION and request.kind in ("display", "serial") and address.kind in ("local", "unix", "test")
+        is_known = asked["v"] == VERSION and request.kind in ("display", "serial", "listen") and address.kind in ("local", "unix", "test")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _Refusal("refused", "The request is not understood.") from error
     if not is_known:
@@ -108,7 +115,7 @@ class Broker:
         self._hosts = HostThreads(connect)
         self._linger_s = linger_s
         self._hubs: dict[tuple[HostAddress, UUID], SerialHub] = {}
-        self._opening: dict[tuple[HostAddress, UUID], asyncio.Lock] = {}
+        self._opening: WeakValueDictionary[tuple[HostAddress, UUID], asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, listener: socket.socket) -> None:
@@ -130,6 +137,12 @@ class Broker:
             try:
                 _check_peer(client)
                 request = _parse(await asyncio.wait_for(_read_line(client), REQUEST_LIMIT_S))
+                if request.kind == "listen":
+                    with suppress(OSError):  # who asked need not wait for the answer
+                        client.send(b'{"ok": true}\n')
+                    client.close()
+                    await self._listen(request)
+                    return
                 with await self._open(request) as handed_out:
                     socket.send_fds(client, [b'{"ok": true}\n'], [handed_out.fileno()])
                 log.info("%s of guest %s opened", request.kind, request.uuid)
@@ -158,19 +171,32 @@ class Broker:
         return socket.socket(fileno=fd)
 
     async def _open_serial(self, request: _Request) -> socket.socket:
+        # Taken over: a line that a dead broker left behind would otherwise stay "in use" until libvirt notices.
+        return (await self._hub(request, take_over=True)).add_viewer()
+
+    async def _listen(self, request: _Request) -> None:
+        try:
+            hub = await self._hub(request, take_over=False)
+        except HypervisorError as error:
+            log.info("not listening to guest %s: %s", request.uuid, error)
+            return
+        hub.keep()
+        key = (request.address, request.uuid)
+        self._hubs[key] = self._hubs.pop(key)
+        unwatched = [hub for hub in self._hubs.values() if not hub.viewers]
+        for oldest in unwatched[:-MAX_UNWATCHED]:
+            oldest.close()
+
+    async def _hub(self, request: _Request, *, take_over: bool) -> SerialHub:
         key = (request.address, request.uuid)
         async with self._opening.setdefault(key, asyncio.Lock()):  # two first viewers must not take the line from each other
             hub = self._hubs.get(key)
             if hub is None:
-                line = await self._hosts.call(request.address, lambda host: _open_line(host, request.uuid), discard=SerialLine.close)
-                hub = self._hubs[key] = SerialHub(line, linger_s=self._linger_s, on_end=lambda: self._forget(key))
-        return hub.add_viewer()
-
-    def _forget(self, key: tuple[HostAddress, UUID]) -> None:
-        self._hubs.pop(key, None)
-        lock = self._opening.get(key)
-        if lock is not None and not lock.locked():
-            del self._opening[key]
+                line = await self._hosts.call(
+                    request.address, lambda host: host.open_serial(request.uuid, take_over=take_over), discard=SerialLine.close
+                )
+                hub = self._hubs[key] = SerialHub(line, linger_s=self._linger_s, on_end=lambda: self._hubs.pop(key, None))
+        return hub
 
     async def _explain(self, request: _Request, error: HypervisorError) -> _Refusal:
         """libvirt's own refusals do not tell a stopped guest from one without a display: look."""
@@ -182,11 +208,6 @@ class Broker:
                 return _Refusal("not_running", str(error))
             return _Refusal("no_display" if request.kind == "display" else "refused", str(error))
         return _Refusal("unreachable", str(error))
-
-
-def _open_line(host: Host, uuid: UUID) -> SerialLine:
-    # Taken over: a line that a dead broker left behind would otherwise stay "in use" until libvirt notices.
-    return host.open_serial(uuid, take_over=True)
 
 
 def _check_peer(client: socket.socket) -> None:

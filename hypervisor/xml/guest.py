@@ -100,7 +100,7 @@ def edit_size(guest: etree._Element, *, vcpus: int | None, memory_mib: int | Non
         if vcpu is None:
             vcpu = etree.SubElement(guest, "vcpu")
         vcpu.text = str(vcpus)
-        vcpu.attrib.pop("current", None)
+        vcpu.attrib.pop("current", "")
     if memory_mib is not None:
         for name in ("memory", "currentMemory"):
             memory = guest.find(name)

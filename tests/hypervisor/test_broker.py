@@ -9,13 +9,16 @@ import stat
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from hypervisor import broker_client, fake
 from hypervisor.broker_client import BrokerError, open_display_async, open_serial_async
+from hypervisor.errors import Refused
 from hypervisor.libvirt import broker
 from hypervisor.specs import HostAddress
 from tests.hypervisor.specs_for_tests import ECHO_GREETING, PLAIN_GUEST
@@ -96,6 +99,63 @@ async def test_viewers_see_the_end_when_the_guest_stops_and_may_come_back(path: 
     again = await open_serial_async(path, HERE, GUEST)
     assert ECHO_GREETING in await read(again, ECHO_GREETING)
     again.close()
+
+
+async def test_what_was_written_while_listening_is_shown_to_who_comes_later(path: str) -> None:
+    await listen(path, HERE, GUEST)
+    fake.machine(HERE).faults.fail("open_serial", Refused("the line is open already"))
+    with await open_serial_async(path, HERE, GUEST) as viewer:
+        assert (await read(viewer, ECHO_GREETING)).startswith(ECHO_GREETING)
+
+
+async def test_listening_holds_a_bounded_number_of_lines_and_never_a_watched_one(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "MAX_UNWATCHED", 2)
+    guests = [replace(PLAIN_GUEST, uuid=uuid4(), name=f"g{number}") for number in range(5)]
+    for guest in guests:
+        fake.connect(HERE).define_guest(guest)
+        fake.connect(HERE).start_guest(guest.uuid)
+    with await open_serial_async(path, HERE, guests[0].uuid) as watched:
+        await read(watched, ECHO_GREETING)
+        for guest in (*guests[1:], guests[3]):
+            await listen(path, HERE, guest.uuid)
+        opened = fake.machine(HERE).faults.calls["open_serial"]
+        assert opened == 5
+        for held in (guests[0], guests[3], guests[4]):
+            (await open_serial_async(path, HERE, held.uuid)).close()
+        assert fake.machine(HERE).faults.calls["open_serial"] == opened
+        (await open_serial_async(path, HERE, guests[1].uuid)).close()
+        assert fake.machine(HERE).faults.calls["open_serial"] == opened + 1
+
+
+async def test_a_line_that_cannot_be_listened_to_disturbs_nobody(path: str) -> None:
+    fake.machine(HERE).faults.fail("open_serial", Refused("Active console session exists for this domain"))
+    await listen(path, HERE, GUEST)
+    await listen(path, HERE, uuid4())
+    fake.machine(THERE).faults.is_unreachable = True
+    await listen(path, THERE, GUEST)
+    with await open_serial_async(path, HERE, GUEST) as viewer:
+        assert ECHO_GREETING in await read(viewer, ECHO_GREETING)
+
+
+async def listen(path: str, address: HostAddress, guest: UUID) -> None:
+    tries = fake.machine(address).faults.calls["open_serial"]
+    await asyncio.to_thread(broker_client.listen, path, address, guest)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.3):
+            while fake.machine(address).faults.calls["open_serial"] == tries:
+                await asyncio.sleep(0.005)
+    await asyncio.sleep(0.02)
+
+
+def test_listening_neither_fails_nor_waits_when_the_broker_does_not_answer(tmp_path: Path) -> None:
+    broker_client.listen(str(tmp_path / "none"), HERE, GUEST)
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "deaf"))
+        deaf.listen(1)
+        started = time.monotonic()
+        for _ in range(5):  # the last of them finds the queue full
+            broker_client.listen(str(tmp_path / "deaf"), HERE, GUEST)
+        assert time.monotonic() - started < 1.5
 
 
 async def test_refusals_say_why(path: str) -> None:

@@ -162,3 +162,13 @@ async def test_the_line_is_kept_a_while_after_the_last_viewer() -> None:
     again.close()
     await asyncio.sleep(0.5)
     assert ended == [True]
+
+
+async def test_a_line_that_is_asked_for_again_is_kept_longer() -> None:
+    hub, ended = hub_on(Line(), linger_s=0.3)
+    for _ in range(4):
+        await asyncio.sleep(0.15)
+        hub.keep()
+    assert ended == []
+    await asyncio.sleep(0.6)
+    assert ended == [True]

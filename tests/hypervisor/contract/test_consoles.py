@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,32 +79,83 @@ def test_a_stopped_guest_has_no_console(bench: Bench, host: Host) -> None:
         host.open_serial(spec.uuid, take_over=True)
 
 
-def test_the_broker_process_hands_out_real_consoles(bench: Bench, host: Host, tmp_path: Path) -> None:
+ADDRESS = HostAddress("local", LIBVIRT_SOCKET)
+
+
+@pytest.fixture
+def broker(bench: Bench, tmp_path: Path) -> Iterator[str]:
+    """The socket of a broker process."""
     bench.needs("broker of its own: see test_broker.py", missing_on=("fake", "test-file", "test-daemon"))
-    spec = echo_guest(bench)
-    host.start_guest(spec.uuid)
-    address, path = HostAddress("local", LIBVIRT_SOCKET), str(tmp_path / "console.sock")
+    path = str(tmp_path / "console.sock")
     process = subprocess.Popen([sys.executable, "-m", "hypervisor.libvirt.broker", "--socket", path])
     try:
         wait_until_listening(path)
-        with broker_client.open_display(path, address, spec.uuid) as display:
-            assert display.recv(12) == b"RFB 003.008\n"
-        with broker_client.open_serial(path, address, spec.uuid) as first:
-            # What was written before the first viewer is lost: QEMU drops the output of a terminal that nobody has open.
-            first.sendall(b"shared")
-            seen = read_until(first, b"shared")
-            with broker_client.open_serial(path, address, spec.uuid) as second:
-                assert read_until(second, b"shared") == seen
-                host.force_off_guest(spec.uuid)
-                first.settimeout(5)
-                assert first.recv(65536) == b""
-        with pytest.raises(broker_client.BrokerError) as caught:
-            broker_client.open_display(path, address, spec.uuid)
-        assert caught.value.code == "not_running"
+        yield path
     finally:
         process.terminate()
         assert process.wait(5) == 0
     assert not Path(path).exists()
+
+
+def test_the_broker_process_hands_out_real_consoles(bench: Bench, host: Host, broker: str) -> None:
+    spec = echo_guest(bench)
+    host.start_guest(spec.uuid)
+    with broker_client.open_display(broker, ADDRESS, spec.uuid) as display:
+        assert display.recv(12) == b"RFB 003.008\n"
+    with broker_client.open_serial(broker, ADDRESS, spec.uuid) as first:
+        # What was written before the first viewer is lost: QEMU drops the output of a terminal that nobody has open.
+        first.sendall(b"shared")
+        seen = read_until(first, b"shared")
+        with broker_client.open_serial(broker, ADDRESS, spec.uuid) as second:
+            assert read_until(second, b"shared") == seen
+            host.force_off_guest(spec.uuid)
+            first.settimeout(5)
+            assert first.recv(65536) == b""
+    with pytest.raises(broker_client.BrokerError) as caught:
+        broker_client.open_display(broker, ADDRESS, spec.uuid)
+    assert caught.value.code == "not_running"
+
+
+def test_who_comes_later_sees_how_a_guest_came_up(bench: Bench, host: Host, broker: str) -> None:
+    spec = echo_guest(bench)
+    for _ in range(2):  # the second time the broker may not have heard yet that the first life is over
+        host.start_guest(spec.uuid)
+        broker_client.listen(broker, ADDRESS, spec.uuid)
+        time.sleep(6)
+        with broker_client.open_serial(broker, ADDRESS, spec.uuid) as viewer:
+            read_until(viewer, ECHO_GREETING)
+            host.reset_guest(spec.uuid)
+            read_until(viewer, ECHO_GREETING)
+        host.force_off_guest(spec.uuid)
+
+
+def test_listening_leaves_the_line_to_an_administrator_who_has_it_or_takes_it(bench: Bench, host: Host, broker: str) -> None:
+    spec = echo_guest(bench)
+    host.start_guest(spec.uuid)
+    virsh = host.open_serial(spec.uuid, take_over=False)
+    broker_client.listen(broker, ADDRESS, spec.uuid)
+    time.sleep(1)
+    with socket.socket(fileno=os.dup(virsh.fileno())) as terminal:
+        terminal.sendall(b"still mine")
+        read_until(terminal, b"still mine")
+    virsh.close()
+    assert wait_for(lambda: _listens(broker, host, spec), limit_s=5)
+    forced = host.open_serial(spec.uuid, take_over=True)
+    time.sleep(0.5)  # the broker hears that it lost the line, and does not want it back
+    with socket.socket(fileno=os.dup(forced.fileno())) as terminal:
+        terminal.sendall(b"mine again")
+        read_until(terminal, b"mine again")
+    forced.close()
+
+
+def _listens(broker: str, host: Host, spec: GuestSpec) -> bool:
+    broker_client.listen(broker, ADDRESS, spec.uuid)
+    time.sleep(0.3)
+    try:
+        host.open_serial(spec.uuid, take_over=False).close()
+    except HypervisorError:
+        return True
+    return False
 
 
 def wait_until_listening(path: str, *, limit_s: float = 10.0) -> None:
