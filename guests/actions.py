@@ -34,7 +34,7 @@ Answer = dict[str, bool | str]
 
 @dataclass(frozen=True, slots=True)
 class GuestFacts:
-    """What decides. `job_title` is empty when nothing is being done with the guest."""
+    """What decides. `job_title` and `job_kind` are empty when nothing is being done with the guest."""
 
     tenant_id: UUID
     state: str
@@ -42,6 +42,7 @@ class GuestFacts:
     is_protected: bool = False
     host_state: str = "up"
     job_title: str = ""
+    job_kind: str = ""
 
 
 def facts_of(guest: Guest, active_job: Job | None) -> GuestFacts:
@@ -52,6 +53,7 @@ def facts_of(guest: Guest, active_job: Job | None) -> GuestFacts:
         is_protected=guest.is_protected,
         host_state=guest.host.state,
         job_title=active_job.title if active_job else "",
+        job_kind=active_job.kind if active_job else "",
     )
 
 
@@ -70,6 +72,8 @@ def reason_against(actor: Actor, facts: GuestFacts, verb: str) -> str:
 
 
 def _busy(facts: GuestFacts, verb: str) -> str:
+    if verb == "force-off" and facts.job_kind == "guest.shutdown":
+        return ""  # what one wants when the guest does not answer
     if facts.job_title and verb in (*POWER_VERBS, "delete"):
         return f"Busy: {facts.job_title}. Wait, or cancel that job."
     return ""

@@ -106,14 +106,15 @@ def job_line(job: Job) -> Payload:
 
 def for_actor(actor: Actor, payload: Payload) -> Payload:
     """A copy for one person: with allowed_actions; hosts and pools only for those who may see hosts."""
-    host = payload["host"] or {}
+    host, job = payload["host"] or {}, payload["active_job"] or {}
     facts = GuestFacts(
         tenant_id=UUID(payload["tenant"]["id"]),
         state=payload["state"],
         is_missing=payload["is_missing"],
         is_protected=payload["is_protected"],
         host_state=host.get("state", "up"),
-        job_title=payload["active_job"]["title"] if payload["active_job"] else "",
+        job_title=job.get("title", ""),
+        job_kind=job.get("kind", ""),
     )
     shaped = {**payload, "allowed_actions": answers(actor, facts)}
     if not actor.sees_everything:

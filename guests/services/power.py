@@ -9,13 +9,14 @@ from guests.live import touch
 from guests.models import Guest
 from guests.states import DESIRED_AFTER, why_not_in
 from hosts.models import HostState
-from jobs.models import Job
+from jobs.models import Job, JobState
 from jobs.services import submit
 from kvmweb.errors import Conflict, InvalidInput
 from tenants.actor import Actor
 from tenants.gate import operation
 
 LONGEST_SHUTDOWN_S = 3600
+STILL_WAITING = (JobState.QUEUED, JobState.RUNNING)
 
 _WORDS = {
     "start": "start",
@@ -53,6 +54,12 @@ def reset_guest(actor: Actor, guest: Guest) -> Job:
 
 @operation("guest.force_off")
 def force_off_guest(actor: Actor, guest: Guest) -> Job:
+    """While a shutdown waits for the guest's answer, that job is told not to wait any longer, and is the one returned."""
+    waiting = Job.objects.select_for_update().filter(target_id=guest.pk, kind="guest.shutdown", state__in=STILL_WAITING).first()
+    if waiting is not None:
+        waiting.args["force"] = True
+        Job.objects.filter(pk=waiting.pk).update(args=waiting.args)
+        return waiting
     return _submit(actor, guest, "force-off", title="Force off guest")
 
 

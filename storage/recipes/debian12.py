@@ -42,8 +42,9 @@ initrd /initrd.img
 boot
 """
 FSTAB = "LABEL=root / ext4 defaults,errors=remount-ro 0 1\n"
-# Without this cloud-init asks every cloud's metadata address first, which costs minutes where none answers.
-DATASOURCES = "datasource_list: [NoCloud, ConfigDrive, None]\n"
+# Without the list cloud-init asks every cloud's metadata address first, which costs minutes where none answers. The package "locales"
+# is not installed: left to itself cloud-init fails in update-locale and reports the whole boot as an error.
+CLOUD_CONFIG = "datasource_list: [NoCloud, ConfigDrive, None]\nlocale: false\n"
 PHASES = {
     "I: downloading packages": ("Downloading packages", 8),
     "I: extracting archives": ("Unpacking the base system", 12),
@@ -109,7 +110,7 @@ class _InstallProgress:
 def _prepare(tree: Path) -> None:
     """Names and keys are left for the first boot, so that guests made from one image are not twins."""
     (tree / "etc/fstab").write_text(FSTAB)
-    (tree / "etc/cloud/cloud.cfg.d/90_kvmweb.cfg").write_text(DATASOURCES)
+    (tree / "etc/cloud/cloud.cfg.d/90_kvmweb.cfg").write_text(CLOUD_CONFIG)
     (tree / "etc/hostname").write_text("debian\n")
     (tree / "etc/machine-id").write_text("")
     (tree / "var/lib/dbus/machine-id").unlink(missing_ok=True)

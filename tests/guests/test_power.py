@@ -128,6 +128,20 @@ def test_shutdown_asks_again_a_guest_that_was_still_booting(real_guest, machine:
     assert machine.faults.calls["shutdown_guest"] >= 3
 
 
+def test_force_off_ends_a_shutdown_that_waits(real_guest, machine: FakeMachine, member_actor, monkeypatch: Any) -> None:
+    monkeypatch.setattr(power, "LOOK_EVERY_S", 0.01)
+    machine.faults.all_guests_ignore_shutdown = True
+    guest = real_guest(state="running")
+    job = shutdown_guest(member_actor, guest)
+    assert allowed_actions(member_actor, guest, job)["force-off"]["allowed"] is True
+    assert allowed_actions(member_actor, guest, job)["reset"]["allowed"] is False
+    assert POWER["force-off"](member_actor, guest) == job
+    job = run_inline(job)
+    assert job.state == JobState.SUCCEEDED
+    assert job.outcome.startswith("It was forced off after")
+    assert machine.guests[guest.uuid].power_state == PowerState.SHUTOFF
+
+
 @pytest.mark.parametrize("timeout_s", [0, -5, 100000])
 def test_shutdown_timeout_has_limits(timeout_s, make_guest, member_actor) -> None:
     with pytest.raises(InvalidInput) as refused:
