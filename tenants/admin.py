@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count, QuerySet
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 
 from kvmweb.admin_site import AdminOnly, AuditedAdmin, ReadOnlyAdmin
@@ -18,8 +19,18 @@ from tenants.quota import UNITS, usage_of
 admin.site.unregister(Group)
 
 
+class LabelledFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+    """Django's table of inlines names its columns only for the eye."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        for name, field in form.fields.items():
+            field.widget.attrs.setdefault("aria-label", f"{field.label or name} {'' if index is None else index + 1}".strip())
+
+
 class TenantsOfUser(AdminOnly, admin.TabularInline):
     model = Membership
+    formset = LabelledFormSet
     extra = 0
     autocomplete_fields = ("tenant",)
 
@@ -42,6 +53,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
 
 class Members(AdminOnly, admin.TabularInline):
     model = Membership
+    formset = LabelledFormSet
     extra = 0
     autocomplete_fields = ("user",)
 

@@ -135,7 +135,9 @@ def unlocalized(value: float | None) -> str:
 
 
 @register.simple_tag
-def duration(started_at: str, finished_at: str) -> str:
+def duration(started_at: str | None, finished_at: str | None) -> str:
+    if not started_at or not finished_at:
+        return ""
     seconds = (datetime.fromisoformat(finished_at) - datetime.fromisoformat(started_at)).total_seconds()
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 

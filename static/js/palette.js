@@ -46,13 +46,9 @@ input.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 on("click", "[data-palette-open]", openPalette);
-on("click", "#palette-list [data-click]", (event, option) => {
-  event.preventDefault();
+on("click", "#palette-list a", (event, option) => {
   dialog.close();
-  $(option.dataset.click)?.click();
-});
-// A power action: its own module takes the click; this only steps aside.
-on("click", "#palette-list [data-verb]", (event) => {
-  event.preventDefault();
-  dialog.close();
+  // A button of the page, or a power action, which its own module takes; other options are plain links.
+  if (option.dataset.click || option.dataset.verb) event.preventDefault();
+  if (option.dataset.click) $(option.dataset.click)?.click();
 });

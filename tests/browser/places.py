@@ -1,0 +1,52 @@
+"""Every page of the product by name, with real ids where an address needs one."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+FIXED = {
+    "overview": "/",
+    "guests": "/guests/",
+    "guest-create": "/guests/new/",
+    "hosts": "/hosts/",
+    "host-add": "/hosts/new/",
+    "images": "/images/",
+    "image-import": "/images/import/",
+    "jobs": "/jobs/",
+    "password": "/password/",
+    "api-reference": "/api/v1/docs/",
+    "admin": "/admin/",
+    "admin-tenants": "/admin/tenants/tenant/",
+    "admin-users": "/admin/tenants/user/",
+    "admin-user-add": "/admin/tenants/user/add/",
+    "admin-guests": "/admin/guests/guest/",
+    "admin-hosts": "/admin/hosts/host/",
+    "admin-images": "/admin/storage/image/",
+    "admin-jobs": "/admin/jobs/job/",
+    "admin-audit": "/admin/tenants/auditentry/",
+    "admin-tokens": "/admin/tenants/apitoken/",
+}
+TENANT_HAS = ("overview", "guests", "guest-create", "images", "jobs", "password")
+LOOK_UP = """async () => {
+  const first = async (path) => (await (await fetch(`/api/v1/${path}`)).json()).results[0]?.id;
+  return { guest: await first("guests/?search=web-01"), host: await first("hosts/"), job: await first("jobs/"), tenant: await first("tenants/") };
+}"""
+
+
+def places(page: Page) -> dict[str, str]:
+    """`page` is of an admin and shows a page of the product."""
+    ids = page.evaluate(LOOK_UP)
+    return FIXED | {
+        "guest": f"/guests/{ids['guest']}/",
+        "guest-hardware": f"/guests/{ids['guest']}/?tab=hardware",
+        "guest-timeline": f"/guests/{ids['guest']}/?tab=timeline",
+        "guest-edit": f"/guests/{ids['guest']}/edit/",
+        "guest-delete": f"/guests/{ids['guest']}/delete/",
+        "host": f"/hosts/{ids['host']}/",
+        "host-guests": f"/hosts/{ids['host']}/?tab=guests",
+        "host-storage": f"/hosts/{ids['host']}/?tab=storage",
+        "host-unmanaged": f"/hosts/{ids['host']}/?tab=unmanaged",
+        "job": f"/jobs/{ids['job']}/",
+        "admin-tenant": f"/admin/tenants/tenant/{ids['tenant']}/change/",
+        "admin-host": f"/admin/hosts/host/{ids['host']}/change/",
+    }
