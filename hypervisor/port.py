@@ -116,8 +116,9 @@ class Host(Protocol):
 
     def download_volume(self, pool: str, name: str) -> Iterator[bytes]: ...
     def resize_volume(self, pool: str, name: str, capacity_bytes: int) -> None: ...
-    def delete_volume(self, pool: str, name: str) -> None:
-        """Idempotent: a volume that is not there is fine."""
+    def delete_volume(self, pool: str, name: str, *, while_busy: Callable[[], None] | None = None) -> None:
+        """Idempotent: a volume that is not there is fine. One that is still being filled or read (a copy goes on when its worker is killed)
+        is waited for, up to 15 minutes, and `while_busy` called meanwhile: what it raises ends the wait."""
 
     # networks
     def networks(self) -> list[ObservedNetwork]: ...

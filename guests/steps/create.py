@@ -53,7 +53,7 @@ def create_disk(context: JobContext) -> StepResult:
             return host.create_volume(volume.pool.name, _overlay_on(base, volume))
         return host.copy_volume(volume.pool.name, base.name, VolumeSpec(volume.name, volume.capacity_bytes), _report_to(context))
 
-    _make_volume(host, volume, make)
+    _make_volume(context, host, volume, make)
     if is_overlay:
         Volume.objects.filter(pk=volume.pk).update(backing=base)
     return {"volume": volume.name}
@@ -69,7 +69,7 @@ def delete_disk(context: JobContext) -> None:
     guest = guest_if_there(context)
     if guest is not None:
         volume = _disk_of(guest)
-        delete_volume(host_of(context, guest), volume.pool, volume.name)
+        delete_volume(context, host_of(context, guest), volume.pool, volume.name)
 
 
 # -- the seed -------------------------------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def create_seed(context: JobContext) -> None:
         host.upload_volume(volume.pool.name, volume.name, io.BytesIO(content), len(content), _report_to(context))
         return made
 
-    _make_volume(host, volume, make)
+    _make_volume(context, host, volume, make)
 
 
 def _seed_content(guest: Guest) -> bytes:
@@ -100,7 +100,7 @@ def delete_seed(context: JobContext) -> None:
     guest = guest_if_there(context)
     if guest is not None:
         for volume in seeds_of(guest):
-            delete_volume(host_of(context, guest), volume.pool, volume.name)
+            delete_volume(context, host_of(context, guest), volume.pool, volume.name)
 
 
 # -- the definition -------------------------------------------------------------------------------------------------------------------
@@ -153,10 +153,11 @@ def _image_of(guest: Guest) -> Image:
     return guest.image
 
 
-def _make_volume(host: OpenHost, volume: Volume, make: Callable[[], ObservedVolume]) -> None:
+def _make_volume(context: JobContext, host: OpenHost, volume: Volume, make: Callable[[], ObservedVolume]) -> None:
     if volume.state == Volume.State.READY and host.volume(volume.pool.name, volume.name) is not None:
         return
-    host.delete_volume(volume.pool.name, volume.name)
+    # A copy that a killed worker began goes on without it.
+    host.delete_volume(volume.pool.name, volume.name, while_busy=context.check)
     made = make()
     Volume.objects.filter(pk=volume.pk).update(
         state=Volume.State.READY, path=made.path, capacity_bytes=made.capacity_bytes, allocation_bytes=made.allocation_bytes
@@ -167,9 +168,9 @@ def _report_to(context: JobContext) -> ProgressCallback:
     return lambda done, total: context.progress(done / total if total else 1.0, bytes_done=done, bytes_total=total)
 
 
-def delete_volume(host: OpenHost, pool: Pool, name: str) -> None:
+def delete_volume(context: JobContext, host: OpenHost, pool: Pool, name: str) -> None:
     """A pool that is gone has no volumes either."""
     try:
-        host.delete_volume(pool.name, name)
+        host.delete_volume(pool.name, name, while_busy=context.check)
     except NotFoundOnHost:
         return

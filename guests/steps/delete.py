@@ -37,7 +37,7 @@ def delete_files(context: JobContext) -> None:
     for number, volume in enumerate(volumes):
         context.progress(number / len(volumes))
         Volume.objects.filter(pk=volume.pk).update(state=Volume.State.DELETING)
-        delete_volume(host, volume.pool, volume.name)
+        delete_volume(context, host, volume.pool, volume.name)
 
 
 def _volumes_to_delete(guest: Guest, *, delete_disks: bool) -> list[Volume]:

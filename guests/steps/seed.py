@@ -27,7 +27,7 @@ def delete_file(context: JobContext) -> None:
     if guest is None:
         return
     for volume in seeds_of(guest):
-        delete_volume(host_of(context, guest), volume.pool, volume.name)
+        delete_volume(context, host_of(context, guest), volume.pool, volume.name)
 
 
 def forget_rows(guest_id: str) -> None:

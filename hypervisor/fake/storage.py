@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from hypervisor.errors import AlreadyExists, NoSpace, NotFoundOnHost, Refused
@@ -83,7 +83,7 @@ class FakeStorage(FakeConnection):
         volume.capacity_bytes = capacity_bytes
 
     @call
-    def delete_volume(self, pool: str, name: str) -> None:
+    def delete_volume(self, pool: str, name: str, *, while_busy: Callable[[], None] | None = None) -> None:
         self.machine.pool(pool).volumes.pop(name, None)
 
     @call

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO
 
 import libvirt
 
-from hypervisor.errors import NotFoundOnHost, Refused
+from hypervisor.errors import Refused, TimedOut
 from hypervisor.libvirt.base import Connected, still_there
-from hypervisor.libvirt.translate import translated, translating
+from hypervisor.libvirt.translate import is_code, translated, translating
 from hypervisor.observed import ObservedPool, ObservedVolume
 from hypervisor.port import ProgressCallback
 from hypervisor.specs import PoolSpec, VolumeSpec
@@ -22,6 +23,7 @@ from hypervisor.xml.volume import build_volume, parse_volume
 CHUNK_BYTES = 256 * 1024 - 24
 """One message of libvirt's protocol (VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX)."""
 PROGRESS_EVERY_S = 0.5
+BUSY_LIMIT_S, BUSY_LOOK_S = 900.0, 0.5
 
 
 class VolumeCalls(Connected):
@@ -120,12 +122,22 @@ class VolumeCalls(Connected):
         self._volume(pool, name).resize(capacity_bytes, 0)
 
     @translated
-    def delete_volume(self, pool: str, name: str) -> None:
-        found = self._find(pool, name)
-        if found is None:
-            return
-        with suppress(NotFoundOnHost), translating():
-            found.delete(0)
+    def delete_volume(self, pool: str, name: str, *, while_busy: Callable[[], None] | None = None) -> None:
+        give_up_at = time.monotonic() + BUSY_LIMIT_S
+        while (found := self._find(pool, name)) is not None:
+            try:
+                found.delete(0)
+                return
+            except libvirt.libvirtError as error:
+                if is_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
+                    return
+                if not _is_busy(error):
+                    raise
+            if time.monotonic() > give_up_at:
+                raise TimedOut(f"Volume {name} in pool {pool} is still being written or read. Delete it when that has ended.")
+            if while_busy is not None:
+                while_busy()
+            time.sleep(BUSY_LOOK_S)
 
     def _pool(self, name: str) -> Any:
         return self._connection.storagePoolLookupByName(name)
@@ -156,6 +168,12 @@ def _chunks(source: BinaryIO, name: str, length: int, on_progress: ProgressCallb
 def _send(stream: Any, chunk: bytes) -> None:
     while chunk:
         chunk = chunk[stream.send(chunk) :]
+
+
+def _is_busy(error: libvirt.libvirtError) -> bool:
+    """libvirt has no code of its own for a volume that one of its copies or streams holds."""
+    text = error.get_error_message() or ""
+    return is_code(error, libvirt.VIR_ERR_OPERATION_INVALID) and ("still being allocated" in text or "still in use" in text)
 
 
 def _allocation(pool: Any, name: str) -> int:

@@ -54,7 +54,7 @@ def drop_cut_base(context: JobContext, host: OpenHost, pool: Pool, *, image: Ima
     """Undo of an upload that did not end. A base that is complete stays: it belongs to the image."""
     base = Volume.objects.filter(pool=pool, image=image, purpose=Volume.Purpose.BASE, maker_job_id=context.job_id).first()
     if base is not None:
-        host.delete_volume(pool.name, base.name)
+        host.delete_volume(pool.name, base.name, while_busy=context.check)
         base.delete()
 
 
@@ -86,7 +86,7 @@ def _runs(job_id: UUID) -> bool:
 
 def _fill(context: JobContext, host: OpenHost, base: Volume, image: Image) -> None:
     path = image_file(image)
-    host.delete_volume(base.pool.name, base.name)  # what an upload that was cut has left
+    host.delete_volume(base.pool.name, base.name, while_busy=context.check)  # what an upload that was cut has left
     capacity = max(image.virtual_size_bytes, image.size_bytes) if image.format != "qcow2" else image.virtual_size_bytes
     made = host.create_volume(base.pool.name, VolumeSpec(name=base.name, capacity_bytes=capacity, format=_format(image)))
     with path.open("rb") as source:

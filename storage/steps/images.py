@@ -166,7 +166,8 @@ def delete_bases(context: JobContext) -> None:
     for base in Volume.objects.select_related("pool__host").filter(image_id=context.args["image_id"]):
         if base.overlays.exists():
             raise Conflict(f"Disks stand on the copy of image {base.image} in pool {base.pool.name}.", hint="Delete those guests first.")
-        context.host(base.pool.host.hypervisor_address).delete_volume(base.pool.name, base.name)
+        host = context.host(base.pool.host.hypervisor_address)
+        host.delete_volume(base.pool.name, base.name, while_busy=context.check)
         base.delete()
 
 

@@ -10,7 +10,7 @@ from storage.models import Volume
 def _delete_file(context: JobContext) -> None:
     volume = Volume.objects.select_related("pool__host").filter(pk=context.args["volume_id"]).first()
     if volume is not None:
-        context.host(volume.pool.host.hypervisor_address).delete_volume(volume.pool.name, volume.name)
+        context.host(volume.pool.host.hypervisor_address).delete_volume(volume.pool.name, volume.name, while_busy=context.check)
 
 
 def _forget(context: JobContext) -> None:
