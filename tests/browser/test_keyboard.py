@@ -9,6 +9,11 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Window
 
+FOCUSED = """() => {
+  const element = document.activeElement;
+  return (element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ?? element.innerText ?? "").trim();
+}"""
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
@@ -16,10 +21,7 @@ def tab_to(page: Page, *, name: str, most: int = 120) -> None:
     """Press Tab until the focused element has that accessible name."""
     for _ in range(most):
         page.keyboard.press("Tab")
-        said = page.evaluate(
-            "() => { const e = document.activeElement; return (e.getAttribute('aria-label') ?? e.labels?.[0]?.innerText ?? e.innerText ?? '').trim(); }"
-        )
-        if said == name:
+        if page.evaluate(FOCUSED) == name:
             return
     raise AssertionError(f"Tab never came to {name!r}.")
 
