@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/lists.py [--rounds 200] [--sizes 10,1000,10000]
 
 Times are seen from a client on loopback with one connection kept alive. Each is also given as a ratio to /healthz of the same process
-(what a request costs before anything of ours) and to the case with 10 guests (is it flat). SQLite in a folder of its own; the
+(what a request costs before anything of ours) and to the case with 10 guests (is it flat; 10 guests also fill a fifth of a page only).
+"cpu ms" is the server's own CPU time per request, which other work on the machine disturbs less. SQLite in a folder of its own; the
 database of DATABASE_URL when that is set: it is emptied. Ends with 1 when a target is missed.
 """
 
@@ -21,12 +22,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 PROJECT = Path(__file__).resolve().parent.parent
-P50_MS, P95_MS, FLAT = 20, 50, 1.5
+P50_MS, P95_MS = 20, 50
 PATHS = {
     "healthz": "/healthz",
     "REST, first page": "/api/v1/guests/?page_size=50",
@@ -117,7 +118,8 @@ def manage(env: dict[str, str], *args: str) -> str:
 
 
 @contextmanager
-def server(env: dict[str, str]) -> Iterator[int]:
+def server(env: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """Its port and process id."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = (
@@ -135,7 +137,7 @@ def server(env: dict[str, str]) -> Iterator[int]:
     process = subprocess.Popen([sys.executable, *command], cwd=PROJECT, env=env)
     try:
         wait_until_up(port)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(10)
@@ -151,11 +153,24 @@ def wait_until_up(port: int) -> None:
     raise SystemExit("uvicorn did not start.")
 
 
-def measure(port: int, path: str, headers: dict[str, str], rounds: int) -> list[float]:
-    """Milliseconds of each request, sorted."""
+@dataclass(frozen=True)
+class Measured:
+    p50_ms: float
+    p95_ms: float
+    cpu_ms: float
+
+
+def cpu_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(port: int, pid: int, path: str, *, headers: dict[str, str], rounds: int) -> Measured:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    times = []
+    times, cpu_before = [], 0.0
     for number in range(rounds + 10):
+        if number == 10:
+            cpu_before = cpu_seconds(pid)
         began = time.perf_counter()
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -165,7 +180,8 @@ def measure(port: int, path: str, headers: dict[str, str], rounds: int) -> list[
         if number >= 10:
             times.append((time.perf_counter() - began) * 1000)
     connection.close()
-    return sorted(times)
+    times.sort()
+    return Measured(statistics.median(times), times[int(len(times) * 0.95)], (cpu_seconds(pid) - cpu_before) / rounds * 1000)
 
 
 def last_page_of(port: int, path: str, headers: dict[str, str]) -> str:
@@ -177,7 +193,7 @@ def last_page_of(port: int, path: str, headers: dict[str, str]) -> str:
     return f"{parts.path}?{parts.query}"
 
 
-def run(size: int, rounds: int) -> dict[str, Any]:
+def run(size: int, rounds: int) -> dict[str, Measured]:
     with tempfile.TemporaryDirectory(prefix="kvmweb-bench-") as folder:
         env = {**os.environ, "KVMWEB_DATA_DIR": folder, "KVMWEB_LOG_LEVEL": "ERROR", "DJANGO_SETTINGS_MODULE": "kvmweb.settings"}
         Path(folder, "run").mkdir()
@@ -185,13 +201,12 @@ def run(size: int, rounds: int) -> dict[str, Any]:
         manage(env, "collectstatic", "--noinput", "--verbosity", "0")
         filled = subprocess.run([sys.executable, __file__, "--fill", str(size)], env=env, check=True, capture_output=True, text=True)
         login = json.loads(filled.stdout.splitlines()[-1])
-        with server(env) as port:
+        with server(env) as (port, pid):
             results = {}
             for name, path in PATHS.items():
                 headers = {"Cookie": login["Cookie"]} if name == "page" else {"Authorization": login["Authorization"]}
                 wanted = last_page_of(port, path, headers) if name == "REST, last page" else path
-                times = measure(port, wanted, headers, rounds)
-                results[name] = (statistics.median(times), times[int(len(times) * 0.95)])
+                results[name] = measure(port, pid, wanted, headers=headers, rounds=rounds)
             return results
 
 
@@ -206,16 +221,15 @@ def main() -> int:
         return 0
     sizes = [int(size) for size in chosen.sizes.split(",")]
     measured = {size: run(size, chosen.rounds) for size in sizes}
-    print(f"{'':18} {'guests':>7} {'p50 ms':>8} {'p95 ms':>8} {'/healthz':>9} {f'/{sizes[0]} guests':>11}")
+    print(f"{'':18} {'guests':>7} {'p50 ms':>8} {'p95 ms':>8} {'cpu ms':>8} {'/healthz':>9} {f'/{sizes[0]} guests':>11}")
     missed = []
     for name in PATHS:
         for size in sizes:
-            p50, p95 = measured[size][name]
-            to_trivial, to_small = p50 / measured[size]["healthz"][0], p50 / measured[sizes[0]][name][0]
-            print(f"{name:18} {size:7} {p50:8.2f} {p95:8.2f} {to_trivial:9.1f} {to_small:11.2f}")
-            is_target = name in ("REST, first page", "REST, last page", "page")
-            if is_target and (p50 > P50_MS or p95 > P95_MS):
-                missed.append(f"{name} with {size} guests: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+            found = measured[size][name]
+            to_trivial, to_small = found.p50_ms / measured[size]["healthz"].p50_ms, found.p50_ms / measured[sizes[0]][name].p50_ms
+            print(f"{name:18} {size:7} {found.p50_ms:8.2f} {found.p95_ms:8.2f} {found.cpu_ms:8.2f} {to_trivial:9.1f} {to_small:11.2f}")
+            if name != "healthz" and (found.p50_ms > P50_MS or found.p95_ms > P95_MS):
+                missed.append(f"{name} with {size} guests: p50 {found.p50_ms:.1f} ms, p95 {found.p95_ms:.1f} ms")
     print(f"Targets: p50 <= {P50_MS} ms, p95 <= {P95_MS} ms. " + (f"Missed: {'; '.join(missed)}." if missed else "All met."))
     return 1 if missed else 0
 
