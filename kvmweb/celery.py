@@ -32,11 +32,17 @@ def _on_worker_forks(**_: Any) -> None:
 @cache
 def _import_for_children() -> None:
     """What every child needs is imported once and shared; its first job then starts without a second of imports."""
-    from jobs import connections, runner  # noqa: F401
+    from django.conf import settings
+    from django.utils.module_loading import import_string
+
+    from jobs import runner  # noqa: F401
     from jobs.workflow import workflow_for, workflow_kinds
 
     logger = logging.getLogger(__name__)
-    loads: list[Callable[[], object]] = [connections.connector, *(partial(workflow_for, kind) for kind in workflow_kinds())]
+    loads: list[Callable[[], object]] = [
+        partial(import_string, settings.HYPERVISOR_CONNECTOR),
+        *(partial(workflow_for, kind) for kind in workflow_kinds()),
+    ]
     for load in loads:
         try:
             load()
