@@ -5,26 +5,23 @@ Everything here is database work for both front ends; run it through `database.i
 
 from __future__ import annotations
 
-import logging
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from console import closing, rights, tickets
 from console.closing import Closing, Refused
 from console.models import ConsoleSession, ConsoleTicket
-from console.rights import Grant, LiveLogins, Login
+from console.rights import Grant, LiveLogins
 from guests.models import Guest
 from hypervisor.specs import HostAddress
 from tenants import audit
 from tenants.actor import Actor
 from tenants.models import AuditEntry
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +50,17 @@ class Admission:
 
 def admit(request: Request) -> Admission:
     """Raises Refused. A ticket is used up by its first redeeming, also when that is then refused."""
-    row = tickets.redeem(request.ticket)
-    if row is None:
-        raise Refused(closing.BAD_TICKET)
+    row, session_id = _redeem(request)
     login = rights.login_of(row.user, login_hash=row.login_hash, session_key=request.session_key)
     if login is None or row.kind != request.kind or str(row.guest_id) != request.guest_id:
-        raise _refused(row, login, request.address, closing.BAD_TICKET)
+        why = "It is for another guest or kind of console." if login else "It was asked for by another login."
+        raise _refused(row, session_id, closing.BAD_TICKET, address=request.address, message=why)
     reason = LiveLogins([login]).why_not(login, user=row.user, guest=row.guest, mode=row.mode)
     if reason:
-        raise _refused(row, login, request.address, reason)
-    return _admission(row, login, request.address)
-
-
-def _admission(row: ConsoleTicket, login: Login, address: str) -> Admission:
-    session_id = uuid.uuid4()
+        raise _refused(row, session_id, reason, address=request.address, message=reason.reason)
     return Admission(
-        grant=Grant(session_id=session_id, user_id=row.user_id, mode=row.mode, login=login, login_hash=row.login_hash),
-        actor=Actor(label=row.user.username, user_id=row.user_id, address=address),
+        grant=Grant(session_id=session_id, user_id=row.user_id, mode=row.mode, login=login),
+        actor=_actor(row, request.address),
         guest=row.guest,
         kind=row.kind,
         mode=row.mode,
@@ -78,42 +69,46 @@ def _admission(row: ConsoleTicket, login: Login, address: str) -> Admission:
     )
 
 
-def _refused(row: ConsoleTicket, login: Login | None, address: str, reason: Closing) -> Refused:
-    actor = Actor(label=row.user.username, user_id=row.user_id, address=address)
-    why = reason.reason if login else "The ticket was redeemed with another login session."
-    audit.record(actor, "console.connect", AuditEntry.Outcome.REFUSED, target=row.guest, message=why)
+def _redeem(request: Request) -> tuple[ConsoleTicket, UUID]:
+    """The ticket and its new session, in one transaction: a logout finds either a ticket to delete or a session to revoke."""
+    with transaction.atomic():
+        row = tickets.redeem(request.ticket)
+        if row is None:
+            raise Refused(closing.BAD_TICKET)
+        session = ConsoleSession.objects.create(
+            user_id=row.user_id, login_hash=row.login_hash, guest_id=row.guest_id, kind=row.kind, mode=row.mode, address=request.address
+        )
+    return row, session.pk
+
+
+def _refused(row: ConsoleTicket, session_id: UUID, reason: Closing, *, address: str, message: str) -> Refused:
+    _close_session(session_id, reason)
+    audit.record(_actor(row, address), "console.connect", AuditEntry.Outcome.REFUSED, target=row.guest, message=message)
     return Refused(reason)
 
 
-def begin(admission: Admission) -> None:
-    """Record that the console is open. Without this row the rights watch closes it."""
-    ConsoleSession.objects.create(
-        id=admission.grant.session_id,
-        user_id=admission.grant.user_id,
-        login_hash=admission.grant.login_hash,
-        guest=admission.guest,
-        kind=admission.kind,
-        mode=admission.mode,
-        address=admission.actor.address,
-    )
-    audit.record(
-        admission.actor,
-        "console.connect",
-        AuditEntry.Outcome.DONE,
-        target=admission.guest,
-        details={"kind": admission.kind, "mode": admission.mode},
-    )
+def _actor(row: ConsoleTicket, address: str) -> Actor:
+    return Actor(label=row.user.username, user_id=row.user_id, address=address)
+
+
+def note_opening(admission: Admission) -> None:
+    details = {"kind": admission.kind, "mode": admission.mode}
+    audit.record(admission.actor, "console.connect", AuditEntry.Outcome.DONE, target=admission.guest, details=details)
 
 
 def end(admission: Admission, why: Closing) -> None:
-    now = timezone.now()
-    ConsoleSession.objects.filter(pk=admission.grant.session_id).update(closed_at=now, close_reason=why.reason[:100])
+    _close_session(admission.grant.session_id, why)
     audit.record(admission.actor, "console.disconnect", AuditEntry.Outcome.DONE, target=admission.guest, message=why.reason)
 
 
 def refuse_failed(admission: Admission, why: Closing) -> None:
-    """Record that the host could not give the line."""
+    """The host could not give the line."""
+    _close_session(admission.grant.session_id, why)
     audit.record(admission.actor, "console.connect", AuditEntry.Outcome.FAILED, target=admission.guest, message=why.reason)
+
+
+def _close_session(session_id: UUID, why: Closing) -> None:
+    ConsoleSession.objects.filter(pk=session_id).update(closed_at=timezone.now(), close_reason=why.reason[:100])
 
 
 def forget_lost_sessions() -> None:

@@ -31,6 +31,8 @@ CLOSE_LIMIT_S = 2.0
 
 
 class AsgiViewer:
+    chunk_bytes = 256 * 1024
+
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send

@@ -39,6 +39,8 @@ PING, PONG = 0x9, 0xA
 class BoundedWebSocket(CompatibleWebSocket):
     """websockify collects a message of any size, and loses its place when a ping arrives while a message is half sent."""
 
+    _recv_buffer: bytes
+
     def select_subprotocol(self, protocols: list[str]) -> str:
         return SUBPROTOCOL if SUBPROTOCOL in protocols else ""
 
@@ -62,6 +64,8 @@ class BoundedWebSocket(CompatibleWebSocket):
 
 
 class WebsockifyViewer:
+    chunk_bytes = 128 * 1024
+
     def __init__(self, websocket: BoundedWebSocket) -> None:
         self._websocket = websocket
         websocket.setblocking(False)
@@ -117,7 +121,7 @@ async def _wait(fd: int, *, for_writing: bool) -> None:
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     add, remove = (loop.add_writer, loop.remove_writer) if for_writing else (loop.add_reader, loop.remove_reader)
-    add(fd, lambda: ready.done() or ready.set_result(None))
+    add(fd, lambda: None if ready.done() else ready.set_result(None))
     try:
         await ready
     finally:

@@ -17,12 +17,14 @@ from console.closing import Closing, Refused
 from console.rfb import InputFilter
 from console.watch import Watched
 
-CHUNK_BYTES = 256 * 1024
 STUCK_LINE_S = 60.0
 """A guest that takes no input for so long is given up: while we wait for it, a viewer that left goes unnoticed."""
 
 
 class Viewer(Protocol):
+    chunk_bytes: int
+    """How much to read from the line at once: what this server sends at the least cost."""
+
     async def receive(self) -> bytes:
         """The next message. Raises ViewerLeft, or Refused when it is not one for a console."""
 
@@ -49,13 +51,14 @@ async def relay(viewer: Viewer, line: socket.socket, *, inputs: InputFilter, wat
 
 
 async def _line_to_viewer(viewer: Viewer, line: socket.socket, *, inputs: InputFilter, watched: Watched) -> Closing:
-    receive = asyncio.get_running_loop().sock_recv
     is_watching = inputs.is_watching
     try:
-        while data := await receive(line, CHUNK_BYTES):
+        while data := await _receive_from_line(line, viewer.chunk_bytes):
             if is_watching:
                 watched.active_s = time.monotonic()
             await viewer.send(data)
+            # Neither a guest that always has bytes nor a viewer that always takes them waits: give the other consoles their turn.
+            await asyncio.sleep(0)
     except ViewerLeft:
         return closing.LEFT
     except ConnectionError:
@@ -77,6 +80,30 @@ async def _viewer_to_line(viewer: Viewer, line: socket.socket, *, inputs: InputF
         return refused.closing
     except (ConnectionError, TimeoutError):
         return closing.LINE_ENDED
+
+
+async def _receive_from_line(line: socket.socket, chunk_bytes: int) -> bytes:
+    """As `loop.sock_recv`, which on uvloop 0.23 registers and unregisters with epoll even when there are bytes: 9 system calls a chunk."""
+    while True:
+        try:
+            return line.recv(chunk_bytes)
+        except BlockingIOError:
+            await _readable(line)
+
+
+async def _readable(line: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(line, _wake, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(line)
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 async def _send_to_line(line: socket.socket, data: bytes) -> None:

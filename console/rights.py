@@ -42,7 +42,6 @@ class Login:
 class Grant:
     session_id: UUID
     user_id: UUID
-    login_hash: str
     mode: str
     login: Login
 
@@ -111,6 +110,5 @@ class LiveLogins:
         key = (user.pk, login.token_digest)
         if key not in self._actors:
             token = self._tokens.get(login.token_digest)
-            narrowed = {"scope": token.scope, "only_tenant": token.tenant_id} if token else {}
-            self._actors[key] = actor_for(user, **narrowed)  # type: ignore[arg-type]
+            self._actors[key] = actor_for(user, scope=token.scope, only_tenant=token.tenant_id) if token else actor_for(user)
         return self._actors[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 from console import admission, closing, database, lines, rights
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SETTLE_S = 0.3
 """A guest that stops closes its display before libvirt and the watcher say that it stopped."""
+FIRST_PICTURE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,13 @@ async def carry(viewer: Viewer, opened: OpenLine) -> Closing:
     admitted = opened.admission
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Closing] = loop.create_future()
-    watched = Watched(grant=admitted.grant, address=admitted.actor.address, end=lambda why: loop.call_soon_threadsafe(_set, ended, why))
-    recording = asyncio.ensure_future(_record(admitted, watched))
+
+    def end(why: Closing) -> None:
+        with suppress(RuntimeError):  # the gateway's loop of this console is closed already
+            loop.call_soon_threadsafe(_set, ended, why)
+
+    watched = Watched(grant=admitted.grant, address=admitted.actor.address, end=end)
+    noting = asyncio.ensure_future(_note_opening(admitted))
     try:
         with opened.line:
             watch.add(watched)
@@ -52,21 +59,17 @@ async def carry(viewer: Viewer, opened: OpenLine) -> Closing:
         why = refused.closing
     finally:
         watch.remove(watched)
-        await recording
+        await noting
     if why is closing.LINE_ENDED:
         why = await _why_line_ended(admitted)
     await database.in_thread(admission.end, admitted, why)
     return why
 
 
-async def _record(admitted: Admission, watched: Watched) -> None:
-    """While the first bytes already flow: the ticket's issue is in the audit trail since before. No record, no console."""
-    try:
-        await database.in_thread(admission.begin, admitted)
-        watched.is_recorded = True
-    except Exception:
-        log.exception("A console of guest %s could not be recorded.", admitted.guest.pk)
-        watched.end(closing.UNAVAILABLE)
+async def _note_opening(admitted: Admission) -> None:
+    """After the first picture, which another insert would hold up: the ticket's issue is in the audit trail already."""
+    await asyncio.sleep(FIRST_PICTURE_S)
+    await database.in_thread(admission.note_opening, admitted)
 
 
 async def _why_line_ended(admitted: Admission) -> Closing:

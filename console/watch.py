@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +22,8 @@ from console import admission, closing, rights
 from console.closing import Closing, Refused
 from console.database import with_fresh_connection
 from console.rights import Grant
+
+K = TypeVar("K", UUID, str)
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +43,6 @@ class Watched:
     end: Callable[[Closing], None]
     opened_s: float = field(default_factory=time.monotonic)
     active_s: float = field(default_factory=time.monotonic)
-    is_recorded: bool = False
-    """Its session row exists: before that, a missing row means nothing."""
 
 
 class Watch:
@@ -70,10 +71,8 @@ class Watch:
         with self._lock:
             if self._watched.pop(watched.grant.session_id, None) is None:
                 return
-            for counter, key in ((self._users, watched.grant.user_id), (self._addresses, watched.address)):
-                counter[key] -= 1
-                if not counter[key]:
-                    del counter[key]
+            _take_one(self._users, watched.grant.user_id)
+            _take_one(self._addresses, watched.address)
 
     def _run(self) -> None:
         while True:
@@ -84,7 +83,7 @@ class Watch:
                     self._thread = None
                     break
             try:
-                with_fresh_connection(self._check, [each for each in watched if each.is_recorded])
+                with_fresh_connection(self._check, watched)
             except Exception:
                 # A database that is down must not end the watch; the consoles stay open until it can be asked.
                 log.exception("The rights of %d open consoles could not be checked.", len(watched))
@@ -101,6 +100,12 @@ class Watch:
         self._rounds += 1
         if self._rounds % LOST_SESSIONS_EVERY == 1:
             admission.forget_lost_sessions()
+
+
+def _take_one(counter: Counter[K], key: K) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 def _overdue(watched: Watched, now: float) -> Closing | None:
