@@ -22,14 +22,14 @@ has_systemd() { [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }
 # define (libvirt 9.0). The daemon therefore gets a mount namespace in which the device is an empty, closed file.
 start_daemon() {
     if kvm_works || [ ! -e /dev/kvm ]; then
-        setsid "$@" </dev/null >/dev/null 2>&1
+        setsid "$@" </dev/null >"$RUN_DIR/start.log" 2>&1
         return
     fi
     install -m 000 /dev/null "$RUN_DIR/no-kvm" || return
     # The namespace follows mounts made outside (slave) and is shared again inside: libvirt hands bind mounts to the
     # private namespace of each QEMU by propagation and fails with "Unable to move ... /dev/kvm" without it.
     setsid unshare --mount --propagation slave \
-        sh -c 'mount --make-rshared / && mount --bind "$0" /dev/kvm && exec "$@"' "$RUN_DIR/no-kvm" "$@" </dev/null >/dev/null 2>&1
+        sh -c 'mount --make-rshared / && mount --bind "$0" /dev/kvm && exec "$@"' "$RUN_DIR/no-kvm" "$@" </dev/null >"$RUN_DIR/start.log" 2>&1
 }
 
 is_alive() { [ -r "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
@@ -45,8 +45,8 @@ start_with_systemd() {
 
 start_by_hand() {
     mkdir -p "$RUN_DIR" /var/log/libvirt /run/libvirt || fail "cannot write to /run; run this as root."
-    is_alive /run/virtlogd.pid || start_daemon virtlogd -d || fail "virtlogd did not start; try it by hand: virtlogd -v"
-    is_alive /run/libvirtd.pid || start_daemon libvirtd -d || fail "libvirtd did not start; try it by hand: libvirtd -v"
+    is_alive /run/virtlogd.pid || start_daemon virtlogd -d || fail "virtlogd did not start: $(tail -n 2 "$RUN_DIR/start.log")"
+    is_alive /run/libvirtd.pid || start_daemon libvirtd -d || fail "libvirtd did not start: $(tail -n 2 "$RUN_DIR/start.log")"
 }
 
 start_libvirtd() {
@@ -74,12 +74,19 @@ free_subnet() {
 
 virsh_system() { LC_ALL=C timeout 60 virsh -q -c "$URI" "$@" </dev/null; }
 
+free_bridge() {
+    for number in 0 1 2 3 4 5 6 7 8 9; do
+        [ -e /sys/class/net/virbr$number ] || { echo virbr$number; return; }
+    done
+    return 1
+}
+
 define_network() {
     local net file
     net=$(free_subnet) || fail "no free 192.168.x.0/24 for the default network; define one by hand: virsh net-define"
     file=$(mktemp) || return
     cat >"$file" <<XML
-<network><name>default</name><forward mode='nat'/><bridge name='virbr0' stp='on' delay='0'/>
+<network><name>default</name><forward mode='nat'/><bridge name='$(free_bridge)' stp='on' delay='0'/>
 <ip address='$net.1' netmask='255.255.255.0'><dhcp><range start='$net.2' end='$net.254'/></dhcp></ip></network>
 XML
     virsh_system net-define "$file" >/dev/null
@@ -88,14 +95,15 @@ XML
 }
 
 start_network() {
-    local output net
+    local output net bridge
     output=$(virsh_system net-start default 2>&1) && return
     case $output in *"already in use"* | *"already active"*) ;; *) say "network default did not start: $output"; return 1 ;; esac
     # Debian ships the network on 192.168.122.0/24; a nested machine often has that subnet on its own uplink.
-    net=$(free_subnet) || return 1
-    virsh_system net-dumpxml --inactive default | sed "s/192\.168\.[0-9]*\./$net./g" >"$RUN_DIR/net.xml"
+    net=$(free_subnet) && bridge=$(free_bridge) || return 1
+    virsh_system net-dumpxml --inactive default |
+        sed "s/192\.168\.[0-9]*\./$net./g; s/bridge name='[^']*'/bridge name='$bridge'/" >"$RUN_DIR/net.xml"
     virsh_system net-define "$RUN_DIR/net.xml" >/dev/null && virsh_system net-start default >/dev/null
-    say "moved network default to $net.0/24, its subnet was taken"
+    say "moved network default to $net.0/24 on $bridge, its subnet was taken"
 }
 
 # virsh pads the names of some lists with blanks, hence awk and not grep -x.
