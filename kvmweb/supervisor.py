@@ -99,8 +99,8 @@ def programs(place: Place) -> list[Program]:
     return [
         *chosen,
         Program("web", (python, "-m", "uvicorn", "kvmweb.asgi:application", "--host", place.bind, "--port", str(place.port),
-                        "--lifespan", "off", "--ws-per-message-deflate", "false", "--ws-max-size", "1048576", "--no-access-log", "--no-server-header",
-                        "--log-level", "warning", "--timeout-graceful-shutdown", "3")),
+                        "--lifespan", "off", "--ws-per-message-deflate", "false", "--ws-max-size", "1048576",
+                        "--no-access-log", "--no-server-header", "--log-level", "warning", "--timeout-graceful-shutdown", "3")),
         Program("worker", (*celery, "worker", "--loglevel", "WARNING",
                            "--without-gossip", "--without-mingle", "--without-heartbeat")),
         Program("beat", (*celery, "beat", "--loglevel", "WARNING", "--pidfile=")),
