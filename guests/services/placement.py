@@ -73,10 +73,12 @@ def disk_gib_of(image: Image, asked_gib: int) -> int:
 def _hosts_for(request: CreateGuest) -> list[Host]:
     rows = Host.objects.select_for_update().order_by("id")
     if request.host is not None:
-        rows = rows.filter(pk=request.host.pk)
-    elif request.networks:
-        rows = rows.filter(pk=request.networks[0].host_id)
-    return list(rows)
+        return list(rows.filter(pk=request.host.pk))
+    if request.networks:
+        return list(rows.filter(pk=request.networks[0].host_id))
+    hosts = list(rows)
+    # libvirt's test driver runs nothing: it gets guests by itself only where there is nothing else.
+    return [host for host in hosts if host.kind != Host.Kind.TEST] or hosts
 
 
 def _pool_of(host: Host) -> Pool | None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from guests.models import CloudInit, Guest, GuestNic
 from guests.requests import CloudInitRequest, CreateGuest
 from guests.services.create import create_guests
+from hosts.models import Host
 from hypervisor.errors import NoSpace
 from hypervisor.fake import FakeMachine
 from hypervisor.observed import PowerState
@@ -21,7 +22,8 @@ from jobs.models import Job, JobState
 from jobs.services import cancel_job
 from jobs.testing import assert_every_step_twice, assert_survives_a_lost_worker, assert_unwinds_from_every_step, run_inline
 from kvmweb.errors import InvalidInput, NoCapacity, NotAllowed, NotFound, QuotaExceeded, Unavailable
-from storage.models import Image, Volume
+from networks.models import Network
+from storage.models import Image, Pool, Volume
 from tenants.models import Quota
 from tenants.quota import usage_of
 
@@ -369,6 +371,15 @@ def test_only_operators_choose_the_host(wanted, tenant, member_actor, operator_a
     with pytest.raises(NotAllowed):
         create_guests(member_actor, tenant, replace(wanted, host=host))
     assert create_guests(operator_actor, tenant, replace(wanted, host=host)).guests[0].host == host
+
+
+def test_test_driver_gets_guests_by_itself_only_where_there_is_nothing_else(wanted, tenant, member_actor, host) -> None:
+    mock = Host.objects.create(name="mock", kind="test", state="up", acceleration="qemu", cpus=99, memory_mib=99999, memory_free_mib=99999)
+    Pool.objects.create(host=mock, name="default-pool", is_active=True, available_bytes=10**12)
+    Network.objects.create(host=mock, name="default", is_active=True, is_default=True)
+    assert create_guests(member_actor, tenant, wanted).guests[0].host == host
+    Host.objects.filter(pk=host.pk).update(kind="test", memory_free_mib=1000)
+    assert create_guests(member_actor, tenant, replace(wanted, name="db")).guests[0].host == mock
 
 
 def test_chosen_network_is_the_one_on_the_nic(created, network, machine: FakeMachine) -> None:

@@ -23,7 +23,8 @@ PEOPLE = 8
 
 def all_at_once(act: Callable[[int], object]) -> list[object]:
     """What each thread's call returned or raised."""
-    barrier, results = threading.Barrier(PEOPLE), [None] * PEOPLE
+    barrier = threading.Barrier(PEOPLE)
+    results: list[object] = [None] * PEOPLE
 
     def run(number: int) -> None:
         barrier.wait()
