@@ -148,6 +148,7 @@ CONSOLE_HARD_LIMIT_S = 8 * 3600
 
 # -- people -----------------------------------------------------------------------------------------------------------------------
 LOGIN_URL = "/login/"
+CSRF_FAILURE_VIEW = "kvmweb.error_pages.csrf_failure"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
 PASSWORD_HASHERS = [
