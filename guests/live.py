@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -25,7 +26,7 @@ def row_snapshot(actor: Actor, guest_id: str) -> Payload:
     return guest_view(actor, guest_for(actor, guest_id))
 
 
-def touch(guest_id: UUID | str) -> None:
-    """Give the row a new version and, after the commit, tell open pages how it is then: its job may begin or end in this transaction."""
-    if Guest.objects.filter(pk=guest_id).update(version=F("version") + 1):
+def touch(guest_id: UUID | str, **columns: Any) -> None:
+    """Write `columns` and a new version. Open pages are told after the commit: the guest's job may begin or end in this transaction."""
+    if Guest.objects.filter(pk=guest_id).update(version=F("version") + 1, **columns):
         transaction.on_commit(partial(publish_guests, [UUID(str(guest_id))]), robust=True)

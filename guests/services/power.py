@@ -98,8 +98,7 @@ def _submit(actor: Actor, guest: Guest, verb: str, *, title: str, args: dict[str
         exclusive_key=f"guest:{row.pk}",
         args={"guest_id": str(row.pk), **(args or {})},
     )
-    Guest.objects.filter(pk=row.pk).update(desired_state=DESIRED_AFTER[verb])
-    touch(row.pk)
+    touch(row.pk, desired_state=DESIRED_AFTER[verb])
     return job
 
 

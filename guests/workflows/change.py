@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from guests.live import touch
-from guests.models import Guest
 from guests.steps import change
 from jobs.workflow import JobContext, Step, Workflow
 
@@ -13,8 +12,7 @@ def _settle(context: JobContext) -> None:
 
 
 def _take_back(context: JobContext) -> None:
-    Guest.objects.filter(pk=context.args["guest_id"]).update(**context.args["before"])
-    touch(context.args["guest_id"])
+    touch(context.args["guest_id"], **context.args["before"])
 
 
 CHANGE_GUEST = Workflow(

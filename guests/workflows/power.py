@@ -18,8 +18,7 @@ def _give_up(context: JobContext) -> None:
     """What was wanted did not happen; from here on what is counts as wanted, so that nothing starts or stops it later."""
     guest = Guest.objects.filter(pk=context.args["guest_id"]).first()
     if guest is not None:
-        Guest.objects.filter(pk=guest.pk).update(desired_state=guest.state)
-        touch(guest.pk)
+        touch(guest.pk, desired_state=guest.state)
 
 
 def _workflow(kind: str, title: str, do: Callable[[JobContext], None]) -> Workflow:
