@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Model, Prefetch, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast, Coalesce
-from django.utils import timezone
 
 from guests.listing import guest_payloads
 from guests.models import Guest, GuestDisk, GuestNic, GuestState
@@ -164,7 +162,3 @@ def allocations(hosts: Iterable[Model]) -> dict[UUID, Allocation]:
         creating=Coalesce(Sum("memory_mib", filter=Q(state=GuestState.CREATING)), 0),
     )
     return {line["host_id"]: Allocation(line["cpus"], line["mib"], line["creating"]) for line in lines}
-
-
-def expiring_guests(actor: Actor, within: timedelta) -> QuerySet[Guest]:
-    return Guest.objects.visible_to(actor).filter(expires_at__lte=timezone.now() + within).order_by("expires_at", "id")
