@@ -46,8 +46,8 @@ def error_body(error: KvmwebError, reference: str) -> dict[str, Any]:
 def headers_of(error: Exception, known: KvmwebError) -> dict[str, str]:
     if known.status == 401:
         return {"WWW-Authenticate": "Token"}
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        return {"Retry-After": str(int(error.wait) + 1)}
+    if isinstance(error, exceptions.Throttled) and (wait_s := getattr(error, "wait", None)) is not None:
+        return {"Retry-After": str(int(wait_s) + 1)}
     if known.status == 503:
         return {"Retry-After": "5"}
     return {}

@@ -19,18 +19,19 @@ class RequestIdMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        if iscoroutinefunction(self):
-            return self.__acall__(request)
+        if self.is_async:
+            return self.answer_later(request)
         name_request(request)
         response = self.get_response(request)
         response["X-Request-ID"] = request.id  # type: ignore[index, attr-defined]
         return response
 
-    async def __acall__(self, request: HttpRequest) -> HttpResponse:
+    async def answer_later(self, request: HttpRequest) -> HttpResponse:
         name_request(request)
         response = await self.get_response(request)  # type: ignore[misc]
         response["X-Request-ID"] = request.id  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any, cast
 
 from django.db import models, transaction
 from rest_framework.request import Request
@@ -22,7 +22,7 @@ from kvmweb.rest.schema import Shape, describe
 from tenants import audit, gate
 from tenants.actor import Actor
 from tenants.authentication import request_actor
-from tenants.models import AuditEntry, Tenant
+from tenants.models import AuditEntry, Tenant, User
 from tenants.quota import usage_of
 
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
@@ -41,7 +41,7 @@ class ApiView(APIView):
     body: dict[str, Any]
     tenant: Tenant | None = None
     """Whose quota a dry run reports; the row's tenant when not set by the method."""
-    http_method_names: ClassVar[list[str]] = ["get", "post", "put", "patch", "delete", "head"]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
     @property
     def actor(self) -> Actor:
@@ -72,11 +72,15 @@ class ApiView(APIView):
         except Exception as error:
             response = self.handle_exception(error)
         self.response = self.finalize_response(self.request, response, *args, **kwargs)
+        # Answers depend on who asks, and some hold a secret.
+        self.response["Cache-Control"] = "no-store"
         return self.response
 
     def _handle(self) -> Response:
-        handler = getattr(self, (self.request.method or "").lower(), self.http_method_not_allowed)
-        return handler(self.request, *self.args, **self.kwargs)
+        # Only names of methods: FIND and SHOW are valid HTTP, and attributes of ours.
+        verb = (self.request.method or "").lower()
+        handler = getattr(self, verb, None) if verb in self.http_method_names else None
+        return (handler or self.http_method_not_allowed)(self.request, *self.args, **self.kwargs)
 
     def _handled(self) -> Response:
         try:
@@ -88,7 +92,11 @@ class ApiView(APIView):
         is_dry = wants_dry_run(self.request)
         used_after = None
         with transaction.atomic():
-            claim = idempotency.Claim() if is_dry or self.request.method != "POST" else idempotency.claim(self.request, self.request.user)
+            claim = (
+                idempotency.Claim()
+                if is_dry or self.request.method != "POST"
+                else idempotency.claim(self.request, cast(User, self.request.user))
+            )
             if claim.answer is not None:
                 return claim.answer
             response = self._handled()

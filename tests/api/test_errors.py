@@ -24,6 +24,7 @@ def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert error["code"] == code
     assert error["message"].strip()
     assert error["reference"] == answer["X-Request-ID"]
+    assert answer["Cache-Control"] == "no-store"
     return error
 
 
@@ -47,6 +48,11 @@ def test_a_wrong_method_is_405(admin: User, api_for: Api) -> None:
     answer = api_for(admin).delete("/api/v1/me/")
     error_of(answer, 405, "method_not_allowed")
     assert "GET" in answer["Allow"]
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "FIND", "SHOW", "QUERY", "DISPATCH", "INITIAL"])
+def test_an_http_method_is_never_an_attribute_of_ours(admin: User, tenant: Tenant, api_for: Api, method: str) -> None:
+    error_of(api_for(admin).generic(method, f"/api/v1/tenants/{tenant.pk}/"), 405, "method_not_allowed")
 
 
 def test_another_content_type_is_415(admin: User, api_for: Api) -> None:
