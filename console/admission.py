@@ -10,18 +10,20 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from console import closing, rights, tickets
 from console.closing import Closing, Refused
-from console.models import ConsoleSession, ConsoleTicket
+from console.models import ConsoleSession
 from console.rights import Grant, LiveLogins
 from guests.models import Guest
 from hypervisor.specs import HostAddress
 from tenants import audit
 from tenants.actor import Actor
 from tenants.models import AuditEntry
+
+KEPT_FOR = timedelta(days=90)
+"""Rows of past consoles. The audit trail keeps their openings and closings for as long as it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,18 @@ class Admission:
 
 def admit(request: Request) -> Admission:
     """Raises Refused. A ticket is used up by its first redeeming, also when that is then refused."""
-    row, session_id = _redeem(request)
+    row = tickets.redeem(request.ticket, address=request.address)
+    if row is None:
+        raise Refused(closing.BAD_TICKET)
     login = rights.login_of(row.user, login_hash=row.login_hash, session_key=request.session_key)
     if login is None or row.kind != request.kind or str(row.guest_id) != request.guest_id:
         why = "It is for another guest or kind of console." if login else "It was asked for by another login."
-        raise _refused(row, session_id, closing.BAD_TICKET, address=request.address, message=why)
+        raise _refused(row, closing.BAD_TICKET, address=request.address, message=why)
     reason = LiveLogins([login]).why_not(login, user=row.user, guest=row.guest, mode=row.mode)
     if reason:
-        raise _refused(row, session_id, reason, address=request.address, message=reason.reason)
+        raise _refused(row, reason, address=request.address, message=reason.reason)
     return Admission(
-        grant=Grant(session_id=session_id, user_id=row.user_id, mode=row.mode, login=login),
+        grant=Grant(session_id=row.pk, user_id=row.user_id, mode=row.mode, login=login),
         actor=_actor(row, request.address),
         guest=row.guest,
         kind=row.kind,
@@ -69,25 +73,13 @@ def admit(request: Request) -> Admission:
     )
 
 
-def _redeem(request: Request) -> tuple[ConsoleTicket, UUID]:
-    """The ticket and its new session, in one transaction: a logout finds either a ticket to delete or a session to revoke."""
-    with transaction.atomic():
-        row = tickets.redeem(request.ticket)
-        if row is None:
-            raise Refused(closing.BAD_TICKET)
-        session = ConsoleSession.objects.create(
-            user_id=row.user_id, login_hash=row.login_hash, guest_id=row.guest_id, kind=row.kind, mode=row.mode, address=request.address
-        )
-    return row, session.pk
-
-
-def _refused(row: ConsoleTicket, session_id: UUID, reason: Closing, *, address: str, message: str) -> Refused:
-    _close_session(session_id, reason)
+def _refused(row: ConsoleSession, reason: Closing, *, address: str, message: str) -> Refused:
+    _close_session(row.pk, reason)
     audit.record(_actor(row, address), "console.connect", AuditEntry.Outcome.REFUSED, target=row.guest, message=message)
     return Refused(reason)
 
 
-def _actor(row: ConsoleTicket, address: str) -> Actor:
+def _actor(row: ConsoleSession, address: str) -> Actor:
     return Actor(label=row.user.username, user_id=row.user_id, address=address)
 
 
@@ -111,9 +103,11 @@ def _close_session(session_id: UUID, why: Closing) -> None:
     ConsoleSession.objects.filter(pk=session_id).update(closed_at=timezone.now(), close_reason=why.reason[:100])
 
 
-def forget_lost_sessions() -> None:
-    """Sessions whose process died with them: past the hard limit none can be open."""
-    limit = timezone.now() - timedelta(seconds=settings.CONSOLE_HARD_LIMIT_S + 600)
+def tidy() -> None:
+    """Close sessions whose process died with them (past the hard limit none can be open), and forget old ones."""
+    now = timezone.now()
+    limit = now - timedelta(seconds=settings.CONSOLE_HARD_LIMIT_S + 600)
     ConsoleSession.objects.filter(closed_at__isnull=True, opened_at__lt=limit).update(
-        closed_at=timezone.now(), close_reason="The process that carried it ended."
+        closed_at=now, close_reason="The process that carried it ended."
     )
+    ConsoleSession.objects.filter(issued_at__lt=now - KEPT_FOR).delete()

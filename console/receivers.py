@@ -9,7 +9,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
-from console.models import ConsoleSession, ConsoleTicket
+from console.models import ConsoleSession
 from console.tickets import hash_of
 
 
@@ -18,6 +18,5 @@ def revoke_consoles(sender: Any, request: HttpRequest | None = None, **kwargs: A
     session_key = request.session.session_key if request is not None else None
     if not session_key:
         return
-    login_hash = hash_of(session_key)
-    ConsoleTicket.objects.filter(login_hash=login_hash, used_at__isnull=True).delete()
-    ConsoleSession.objects.filter(login_hash=login_hash, closed_at__isnull=True, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    mine = ConsoleSession.objects.filter(login_hash=hash_of(session_key), closed_at__isnull=True, revoked_at__isnull=True)
+    mine.update(revoked_at=timezone.now())

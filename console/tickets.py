@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
 
-from console.models import ConsoleTicket
+from console.models import ConsoleSession
 from guests.models import Guest
 from tenants.models import ApiToken
 
@@ -34,24 +34,23 @@ def login_hash_of(request: HttpRequest | Request) -> str:
 
 
 def issue(guest: Guest, *, user_id: UUID, login_hash: str, kind: str, mode: str) -> tuple[str, datetime]:
-    """The ticket, shown this once, and when it expires. Also forgets tickets that expired long ago."""
+    """The ticket, shown this once, and when it expires. Also forgets tickets that nobody used."""
     now = timezone.now()
     ticket = secrets.token_urlsafe(32)
     expires_at = now + timedelta(seconds=settings.CONSOLE_TICKET_LIFETIME_S)
-    ConsoleTicket.objects.filter(expires_at__lt=now - FORGET_AFTER).delete()
-    ConsoleTicket.objects.create(
+    ConsoleSession.objects.filter(opened_at__isnull=True, expires_at__lt=now - FORGET_AFTER).delete()
+    ConsoleSession.objects.create(
         ticket_hash=hash_of(ticket), user_id=user_id, login_hash=login_hash, guest=guest, kind=kind, mode=mode, expires_at=expires_at
     )
     return ticket, expires_at
 
 
-def redeem(ticket: str) -> ConsoleTicket | None:
-    """The ticket's row for the first caller within its lifetime; None for everybody else, whatever the reason."""
+def redeem(ticket: str, *, address: str) -> ConsoleSession | None:
+    """The session for the first caller within the ticket's lifetime; None for everybody else, whatever the reason."""
     now = timezone.now()
-    ticket_hash = hash_of(ticket)
-    won = ConsoleTicket.objects.filter(pk=ticket_hash, used_at__isnull=True, expires_at__gt=now).update(used_at=now)
-    if not won:
+    unused = ConsoleSession.objects.filter(ticket_hash=hash_of(ticket), opened_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now)
+    if not unused.update(opened_at=now, address=address):
         return None
     # Named columns: reading all ninety of four tables is half of what opening a console costs.
     columns = ("kind", "mode", "login_hash", *USER_COLUMNS, *GUEST_COLUMNS)
-    return ConsoleTicket.objects.select_related("user", "guest__host").only(*columns).get(pk=ticket_hash)
+    return ConsoleSession.objects.select_related("user", "guest__host").only(*columns).get(ticket_hash=hash_of(ticket))

@@ -31,7 +31,7 @@ PERIOD_S = 2.0
 """A lost right closes the console within 5 s: this, plus a slow query."""
 CONSOLES_PER_USER = 500
 CONSOLES_PER_ADDRESS = 1000
-LOST_SESSIONS_EVERY = 300
+TIDY_EVERY = 300
 
 
 @dataclass(slots=True, eq=False)
@@ -98,8 +98,8 @@ class Watch:
             if reason:
                 each.end(reason)
         self._rounds += 1
-        if self._rounds % LOST_SESSIONS_EVERY == 1:
-            admission.forget_lost_sessions()
+        if self._rounds % TIDY_EVERY == 1:
+            admission.tidy()
 
 
 def _take_one(counter: Counter[K], key: K) -> None:

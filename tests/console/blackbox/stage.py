@@ -46,8 +46,8 @@ class FrontEnd:
         headers = {"Cookie": cookie} if cookie else {}
         return connect(
             f"ws://127.0.0.1:{self.port}{path}",
-            subprotocols=protocols,  # type: ignore[arg-type]
-            origin=self.origin if origin == "own" else origin,  # type: ignore[arg-type]
+            subprotocols=protocols,
+            origin=self.origin if origin == "own" else origin,
             additional_headers=headers,
             compression=None,
             max_size=None,

@@ -21,7 +21,7 @@ from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.test import RequestFactory  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from console.models import ConsoleSession, ConsoleTicket  # noqa: E402
+from console.models import ConsoleSession  # noqa: E402
 from console.services import open_console  # noqa: E402
 from console.tickets import hash_of  # noqa: E402
 from guests.live import touch  # noqa: E402
@@ -87,7 +87,7 @@ def ticket(user: str, guest: str, kind: str, mode: str, session_key: str = "", d
 
 
 def expire(ticket: str) -> dict[str, Any]:
-    ConsoleTicket.objects.filter(pk=hash_of(ticket)).update(expires_at=timezone.now() - timedelta(seconds=1))
+    ConsoleSession.objects.filter(ticket_hash=hash_of(ticket)).update(expires_at=timezone.now() - timedelta(seconds=1))
     return {}
 
 

@@ -55,7 +55,7 @@ class VncServer:
         while kind := stream.read(1):
             self._message(line, stream, kind[0])
 
-    def _message(self, line: socket.socket, stream, kind: int) -> None:  # type: ignore[no-untyped-def]
+    def _message(self, line: socket.socket, stream, kind: int) -> None:
         body = stream.read({0: 19, 2: 3, 3: 9, 4: 7, 5: 5, 6: 7}[kind])
         if kind == 2:
             body += stream.read(4 * struct.unpack("!xH", body)[0])

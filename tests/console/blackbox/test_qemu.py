@@ -34,7 +34,7 @@ def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 class Client:
     """Just enough RFB 3.8 to fetch one picture."""
 
-    def __init__(self, connection) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, connection) -> None:
         self._connection = connection
         self._buffer = b""
 

@@ -88,7 +88,7 @@ async def test_many_viewers_reach_their_own_guests(scene: MakeScene) -> None:
     assert all(await asyncio.gather(*(reached(here, ticket) for here, ticket in viewers)))
 
 
-async def _shake_hands(connection, *, shared: bytes = b"\x00") -> None:  # type: ignore[no-untyped-def]
+async def _shake_hands(connection, *, shared: bytes = b"\x00") -> None:
     await connection.send(b"RFB 003.008\n")
     await connection.send(b"\x01")
     await connection.send(shared)
@@ -191,7 +191,7 @@ async def test_a_guest_that_does_not_read_costs_at_most_1_mib(scene: MakeScene) 
     here = scene(deaf)
     block = os.urandom(65536)
 
-    async def pour(connection) -> None:  # type: ignore[no-untyped-def]
+    async def pour(connection) -> None:
         for _ in range(4000):  # 250 MiB
             await connection.send(block)
 
