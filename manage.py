@@ -14,7 +14,7 @@ def main() -> None:
         python = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
         if not python.exists() or Path(sys.prefix) == python.parent.parent:
             sys.exit("Django is not installed. Run script/server once: it sets up everything.")
-        os.execv(python, [str(python), *sys.argv])
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606
     execute_from_command_line(sys.argv)
 
 

@@ -64,7 +64,7 @@ def ensure_admin(tenant: Tenant, *, password: str) -> FirstAdmin:
     return FirstAdmin(user.username, chosen)
 
 
-def ensure_host(kind: str) -> Host:
+def ensure_host(kind: Host.Kind) -> Host:
     """A row for this machine's libvirt, or for its test driver as a stand-in."""
     existing = Host.objects.filter(kind=kind).first()
     if existing is not None:

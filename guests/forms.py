@@ -30,7 +30,7 @@ SIZES = (("Tiny", 1, 256), ("Small", 1, 1024), ("Medium", 2, 4096), ("Large", 4,
 COUNTED = ("guests", "vcpus", "memory_mib", "disk_gib")
 
 
-class NetworkField(forms.ModelChoiceField):  # type: ignore[type-arg]
+class NetworkField(forms.ModelChoiceField):
     def label_from_instance(self, network: Any) -> str:
         return f"{network.name} on {network.host.name}" if network.tenant_id is None else network.name
 

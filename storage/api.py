@@ -100,7 +100,7 @@ class PoolView(ApiView):
     row: Pool
 
     def find(self, *, pool_id: UUID) -> Pool:
-        return Pool.objects.select_related("host").get_visible(self.actor, pool_id)  # type: ignore[attr-defined]
+        return Pool.objects.select_related("host").get_visible(self.actor, pool_id)
 
     @endpoint("get_pool", answer=serializers.PoolShape)
     def get(self) -> Any:

@@ -19,7 +19,7 @@ from tenants.quota import UNITS, usage_of
 admin.site.unregister(Group)
 
 
-class LabelledFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+class LabelledFormSet(BaseInlineFormSet):
     """Django's table of inlines names its columns only for the eye."""
 
     def add_fields(self, form: Any, index: int | None) -> None:

@@ -26,7 +26,7 @@ def record(
         actor_label=actor.label[:200],
         actor_user_id=actor.user_id,
         tenant_id=tenant_id,
-        target_type=target._meta.model_name if target is not None else "",
+        target_type=(target._meta.model_name or "") if target is not None else "",
         target_id=str(target.pk) if target is not None else "",
         target_name=str(getattr(target, "name", target))[:200] if target is not None else "",
         address=actor.address,

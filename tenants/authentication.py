@@ -50,7 +50,7 @@ def request_actor(request: Request) -> Actor:
         token = request.auth
         if isinstance(token, ApiToken):
             cached = actor_for(
-                request.user,
+                token.user,
                 scope=token.scope,
                 only_tenant=token.tenant_id,
                 address=address_of(django_request),

@@ -93,7 +93,7 @@ def create_token(
     now = timezone.now()
     if expires_at is not None and expires_at <= now:
         raise InvalidInput(fields={"expires_at": "This time has passed."})
-    user = User.objects.get(pk=actor.user_id)
+    user = User.objects.get(pk=str(actor.user_id))
     token, key = ApiToken.objects.create(user=user, expiry=expires_at - now if expires_at else None, name=name, scope=scope, tenant=tenant)
     return CreatedToken(token, key)
 

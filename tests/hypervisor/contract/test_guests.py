@@ -16,7 +16,7 @@ from tests.hypervisor.contract.conftest import Bench
 
 
 def power_of(host: Host, uuid: object) -> PowerState:
-    state = host.guest_state(uuid)  # type: ignore[arg-type]
+    state = host.guest_state(uuid)
     assert state is not None
     return state.power_state
 
