@@ -29,7 +29,8 @@ FIXED = {
 TENANT_HAS = ("overview", "guests", "guest-create", "images", "jobs", "password")
 LOOK_UP = """async () => {
   const first = async (path) => (await (await fetch(`/api/v1/${path}`)).json()).results[0]?.id;
-  return { guest: await first("guests/?search=web-01"), host: await first("hosts/"), job: await first("jobs/"), tenant: await first("tenants/") };
+  const [guest, host, job, tenant] = await Promise.all(["guests/?search=web-01", "hosts/", "jobs/", "tenants/"].map(first));
+  return { guest, host, job, tenant };
 }"""
 
 
