@@ -84,7 +84,7 @@ def _row(actor: Actor, guest: Row, job: Job | None) -> Row:
         "memory": size_of_mib(guest["memory_mib"]),
         "cpu": "0" if cpu is None else f"{cpu:.0f}",
         "cpu_words": "–" if cpu is None else f"{cpu:.0f}%",
-        "cpu_tone": "" if cpu is None or cpu < WARN_CPU else "warn" if cpu < BAD_CPU else "bad",
+        "cpu_tone": "unknown" if cpu is None else "" if cpu < WARN_CPU else "warn" if cpu < BAD_CPU else "bad",
         "address": guest["primary_address"],
         "why_no_console": reason_against(actor, facts, "view-console"),
     }

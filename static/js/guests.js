@@ -29,7 +29,7 @@ const FIELDS = {
     const [bar, words] = field.children;
     const percent = guest.cpu_percent;
     bar.value = percent ?? 0;
-    bar.className = percent === null || percent < WARN_CPU ? "" : percent < BAD_CPU ? "warn" : "bad";
+    bar.className = percent === null ? "unknown" : percent < WARN_CPU ? "" : percent < BAD_CPU ? "warn" : "bad";
     setText(words, percent === null ? "–" : `${Math.round(percent)}%`);
   },
   address(field, guest) {
