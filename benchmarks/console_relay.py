@@ -65,11 +65,15 @@ class Relay:
 class RawClient:
     """A socket past its handshake. Frames are not taken apart: the client must not be what is measured."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, early: int = 0) -> None:
         self.sock = sock
+        self.early = early
+        """Bytes that came together with the handshake's answer."""
 
     async def read(self, missing: int) -> None:
         loop = asyncio.get_running_loop()
+        missing -= self.early
+        self.early = 0
         buffer = bytearray(1024 * KIB)
         while missing > 0:
             got = await loop.sock_recv_into(self.sock, buffer)
@@ -86,7 +90,8 @@ async def _connected(port: int) -> socket.socket:
     return sock
 
 
-async def _upgraded(port: int, path: str, *headers: str) -> socket.socket:
+@asynccontextmanager
+async def _upgraded(port: int, path: str, *headers: str) -> AsyncIterator[RawClient]:
     sock = await _connected(port)
     lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade",
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", *headers]  # fmt: skip
@@ -94,10 +99,11 @@ async def _upgraded(port: int, path: str, *headers: str) -> socket.socket:
     await loop.sock_sendall(sock, ("\r\n".join(lines) + "\r\n\r\n").encode())
     head = b""
     while b"\r\n\r\n" not in head:
-        head += await loop.sock_recv(sock, 1)
+        head += await loop.sock_recv(sock, 4096)
     if b" 101 " not in head.splitlines()[0]:
-        raise RuntimeError(head.decode())
-    return sock
+        raise RuntimeError(head.decode("latin-1"))
+    with sock:
+        yield RawClient(sock, len(head.partition(b"\r\n\r\n")[2]))
 
 
 class Source:
@@ -170,10 +176,8 @@ def start_websockify(source: Source, running: list[subprocess.Popen[bytes]]) -> 
     )
     running.append(process)
 
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[RawClient]:
-        with await _upgraded(port, "/websockify", "Sec-WebSocket-Protocol: binary") as sock:
-            yield RawClient(sock)
+    def connect() -> AbstractAsyncContextManager[RawClient]:
+        return _upgraded(port, "/websockify", "Sec-WebSocket-Protocol: binary")
 
     return Relay("stock websockify", process.pid, connect, has_children=True)
 
@@ -181,13 +185,11 @@ def start_websockify(source: Source, running: list[subprocess.Popen[bytes]]) -> 
 def ours(stage: Stage, scene: Scene, name: str) -> Relay:
     tickets: list[str] = []
 
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[RawClient]:
+    def connect() -> AbstractAsyncContextManager[RawClient]:
         # Asking for a ticket is a REST call of its own and not the relay's part.
         ticket = tickets.pop() if tickets else scene.ticket()
         headers = (f"Origin: {scene.front.origin}", f"Cookie: {scene.cookie}", f"Sec-WebSocket-Protocol: binary, ticket.{ticket}")
-        with await _upgraded(scene.front.port, scene.path, *headers) as sock:
-            yield RawClient(sock)
+        return _upgraded(scene.front.port, scene.path, *headers)
 
     relay = Relay(name, scene.front.pid, connect)
     relay.prepare = lambda count: tickets.extend(scene.ticket() for _ in range(count))  # type: ignore[attr-defined]
