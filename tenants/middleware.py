@@ -32,4 +32,3 @@ class ActorMiddleware:
         # Lazy: static files and the login page cost no query.
         request.actor = SimpleLazyObject(lambda: session_actor(request))  # type: ignore[attr-defined]
         return self.get_response(request)
-
