@@ -108,7 +108,8 @@ def open_window(browser: Browser, site: Site) -> Iterator[OpenWindow]:
 
 
 def _note(window: Window, message: ConsoleMessage) -> None:
-    if message.type == "error":
+    # Libvirt makes and removes interfaces for its guests; Chromium then drops what it was loading and tells nobody else.
+    if message.type == "error" and "ERR_NETWORK_CHANGED" not in message.text:
         window.complaints.append(f"{message.text} at {message.location.get('url')}")
 
 

@@ -29,8 +29,9 @@ FIXED = {
 TENANT_HAS = ("overview", "guests", "guest-create", "images", "jobs", "password")
 LOOK_UP = """async () => {
   const first = async (path) => (await (await fetch(`/api/v1/${path}`)).json()).results[0]?.id;
-  const [guest, host, job, tenant] = await Promise.all(["guests/?search=web-01", "hosts/", "jobs/", "tenants/"].map(first));
-  return { guest, host, job, tenant };
+  const asked = ["guests/?search=web-01", "guests/?search=hello", "hosts/", "jobs/", "tenants/"];
+  const [guest, real, host, job, tenant] = await Promise.all(asked.map(first));
+  return { guest, real, host, job, tenant };
 }"""
 
 
@@ -43,6 +44,8 @@ def places(page: Page) -> dict[str, str]:
         "guest-timeline": f"/guests/{ids['guest']}/?tab=timeline",
         "guest-edit": f"/guests/{ids['guest']}/edit/",
         "guest-delete": f"/guests/{ids['guest']}/delete/",
+        "console": f"/guests/{ids['real']}/console/",
+        "console-serial": f"/guests/{ids['real']}/console/?kind=serial",
         "host": f"/hosts/{ids['host']}/",
         "host-guests": f"/hosts/{ids['host']}/?tab=guests",
         "host-storage": f"/hosts/{ids['host']}/?tab=storage",

@@ -72,7 +72,7 @@ def with_delete_dialog(window: Window) -> Page:
 
 
 def take(page: Page, path: Path) -> None:
-    page.wait_for_timeout(SETTLES_MS)
+    page.wait_for_timeout(SETTLES_MS * (4 if path.name.startswith("console") else 1))
     page.screenshot(path=path)
     print(path.name)
 
