@@ -1,4 +1,4 @@
-"""The main job, as a person does it: log in, create a guest from an image, watch it start, read its screen, type on its serial line, delete it.
+"""The main job as a person does it: log in, create a guest, watch it start, read its screen, type on its serial line, delete it.
 
 A real Chromium against the product started by `script/server`, on a real guest under QEMU.
 """
