@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from guests.models import Guest
@@ -9,7 +10,7 @@ from guests.requests import CreateGuest
 from guests.services.create import create_guests
 from guests.services.power import POWER
 from hosts.models import Host
-from jobs.models import Job
+from jobs.models import Job, JobState
 from jobs.runner import run
 from storage.models import Image
 from tenants.actor import Actor, actor_for
@@ -93,5 +94,10 @@ def _make(actor: Actor, tenant: Tenant, host: Host, image: Image, wanted: DemoGu
 
 
 def _finish(job: Job) -> None:
-    """Run it here and now: the demo needs no worker."""
+    """Run it here and now: the demo needs no worker. One that runs may have taken it first; then wait for it."""
     run(job.pk)
+    for _ in range(600):
+        job.refresh_from_db()
+        if job.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
+            return
+        time.sleep(0.1)

@@ -127,7 +127,7 @@ def test_a_change_made_with_virsh_shows(product: Product, lab: tuple[LabHost, st
 def test_two_clicks_at_once_are_one_job_and_one_answer_that_says_what_runs(product: Product) -> None:
     guest = product.create_micro("twice")
     first = product.api("POST", f"guests/{guest['id']}/shutdown/")
-    second = product.api("POST", f"guests/{guest['id']}/force-off/")
+    second = product.api("POST", f"guests/{guest['id']}/reboot/")
     assert first[0] == 202
     assert second[0] == 409
     assert "twice" in second[1]["error"]["message"]

@@ -71,7 +71,8 @@ def on_the_host(name: str) -> tuple[list[str], list[str]]:
 
 
 def create(product: Product, name: str, **fields: Any) -> dict[str, Any]:
-    body = {"name": name, "source": {"image": product.micro_image()["id"]}, "vcpus": 1, "memory_mib": 256, "disk_gib": 1, **fields}
+    source = {"image": product.micro_image()["id"]}
+    body = {"name": name, "source": source, "host": product.local_host(), "vcpus": 1, "memory_mib": 256, "disk_gib": 1, **fields}
     status, answer = product.api("POST", "guests/", body)
     assert status == 202, answer
     return dict(answer)
