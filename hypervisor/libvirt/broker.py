@@ -178,7 +178,7 @@ class Broker:
         try:
             hub = await self._hub(request, take_over=False)
         except HypervisorError as error:
-            log.info("not listening to guest %s: %s", request.uuid, error)
+            log.debug("not listening to guest %s: %s", request.uuid, error)
             return
         hub.keep()
         key = (request.address, request.uuid)

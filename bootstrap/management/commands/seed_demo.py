@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bootstrap import demo, first_run
 from hosts.models import Host
+from jobs.connections import close_all
 from storage.models import Image
 from tenants.models import SystemRole, User
 
@@ -28,5 +29,6 @@ class Command(BaseCommand):
         if problem:
             raise CommandError(f"{problem} The demo's guests live on libvirt's test driver: start libvirtd, then run this again.")
         made = demo.seed(admin, host, image, extra=options["extra"])
+        close_all()
         people = ", ".join(username for username, _ in demo.TENANTS.values())
         self.stdout.write(f"{len(made)} guests made on host {host.name}. People: {people}, each with the password {demo.PASSWORD!r}.")
