@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.fixtures import make_lab_host  # noqa: F401
 from tests.real.product import Product
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def product(tmp_path_factory: pytest.TempPathFactory, make_lab_host: object) -> Iterator[Product]:  # noqa: F811
+    """Asks for lab hosts, so that they end after it: what it copied to them can still be deleted."""
     if os.geteuid() != 0:
         pytest.skip("real guests need root")
     if shutil.which("qemu-system-x86_64") is None and shutil.which("apt-get") is None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from tests.lab.fixtures import make_lab_host  # noqa: F401
 from tests.lab.hosts import LabHost
 from tests.real.product import Product, wait_for
 
@@ -24,7 +23,7 @@ NETWORK = """<network><name>default</name><forward mode='nat'/><bridge name='vir
 
 
 @pytest.fixture(scope="module")
-def lab(make_lab_host: Any, product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabHost, str]]:  # noqa: F811
+def lab(make_lab_host: Any, product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabHost, str]]:
     """A private libvirt host, registered with the running product: (host, its id)."""
     host: LabHost = make_lab_host("bad")
     definition = tmp_path_factory.mktemp("network") / "default.xml"
@@ -65,7 +64,7 @@ def test_a_frozen_libvirtd_is_marked_and_slows_nothing_else(product: Product, la
         status, answer = product.api("POST", f"guests/{mine['id']}/suspend/")
         assert status == 202, answer
         elsewhere = product.create_micro("elsewhere", start=False)
-        assert elsewhere["state"] == "shutoff"
+        wait_for("the new guest shut off", lambda: guest_state(product, elsewhere) == "shutoff", timeout_s=5)
         wait_for("host bad unreachable", lambda: state_of(product, host_id) == "unreachable", timeout_s=25)
         assert slowest_list_s(product) < 1
     finally:
