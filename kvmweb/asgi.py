@@ -19,5 +19,5 @@ from kvmweb.rest.body_limit import BodyLimit  # noqa: E402
 from kvmweb.routing import websocket  # noqa: E402
 from kvmweb.static_files import with_static_files  # noqa: E402
 
-http = BodyLimit(WSGIMiddleware(django_app, workers=settings.WEB_THREADS))
+http = BodyLimit(WSGIMiddleware(django_app, workers=settings.WEB_THREADS))  # type: ignore[arg-type]
 application = ProtocolTypeRouter({"http": with_static_files(http), "websocket": websocket})
