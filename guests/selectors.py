@@ -56,7 +56,7 @@ def guest_list(actor: Actor, wanted: GuestFilter | None = None) -> QuerySet[Gues
     column = wanted.ordering.removeprefix("-")
     if column not in SORTABLE:
         raise InvalidInput(fields={"ordering": f"Choose one of {', '.join(SORTABLE)}, with - in front for descending."})
-    rows = _filtered(Guest.objects.visible_to(actor), wanted)
+    rows = _filtered(Guest.objects.visible_to(actor), wanted, sees_hosts=actor.sees_everything)
     if column == "cpu_percent":
         rows, column = rows.annotate(cpu_load=CPU_LOAD), "cpu_load"
     sign = "-" if wanted.ordering.startswith("-") else ""
@@ -104,7 +104,10 @@ def _hosts_down() -> QuerySet[Host]:
     return Host.objects.filter(state=HostState.UNREACHABLE)
 
 
-def _filtered(rows: QuerySet[Guest], wanted: GuestFilter) -> QuerySet[Guest]:
+def _filtered(rows: QuerySet[Guest], wanted: GuestFilter, *, sees_hosts: bool) -> QuerySet[Guest]:
+    """Who may not see hosts cannot find out by a filter which guests share one."""
+    if wanted.host and not sees_hosts:
+        return rows.none()
     for column, value in (("host_id", wanted.host), ("tenant_id", wanted.tenant), ("image_id", wanted.image)):
         if value:
             rows = rows.filter(**{column: _id(column.removesuffix("_id"), value)})
@@ -122,11 +125,11 @@ def _filtered(rows: QuerySet[Guest], wanted: GuestFilter) -> QuerySet[Guest]:
     if wanted.problems:
         rows = rows.filter(Q(is_missing=True) | Q(state=GuestState.CRASHED) | Q(host_id__in=_hosts_down()))
     for word in wanted.search.split()[:8]:
-        rows = _matching(rows, word[:100])
+        rows = _matching(rows, word[:100], sees_hosts=sees_hosts)
     return rows
 
 
-def _matching(rows: QuerySet[Guest], word: str) -> QuerySet[Guest]:
+def _matching(rows: QuerySet[Guest], word: str, *, sees_hosts: bool) -> QuerySet[Guest]:
     """Name, address, tag, tenant, host or MAC contain `word`; an id matches whole."""
     # Cast: a JSON column compares as JSON, not as text, on PostgreSQL.
     rows = rows.annotate(tags_text=Cast("tags", TextField()), addresses_text=Cast("addresses", TextField()))
@@ -135,9 +138,10 @@ def _matching(rows: QuerySet[Guest], word: str) -> QuerySet[Guest]:
         | Q(addresses_text__icontains=word)
         | Q(tags_text__icontains=word)
         | Q(tenant__name__icontains=word)
-        | Q(host__name__icontains=word)
         | Q(os__icontains=word)
     )
+    if sees_hosts:
+        found |= Q(host__name__icontains=word)
     if ":" in word:
         found |= Q(pk__in=GuestNic.objects.filter(mac__icontains=word).values("guest_id"))
     with suppress(ValueError):
