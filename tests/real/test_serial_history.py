@@ -13,6 +13,8 @@ from hypervisor.broker_client import open_serial
 from hypervisor.specs import HostAddress
 from tests.real.product import Product
 
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+
 READY = b"kvmweb micro guest ready"
 
 
