@@ -76,6 +76,11 @@ def apply_state_of_version(pk: UUID, version: int, state: str) -> None:
         publish_guests([pk])
 
 
+def settle_created(pk: UUID) -> None:
+    """A guest that was made and not started is off, whatever was written beside the job's own look. Publishing is the caller's."""
+    Guest.objects.filter(pk=pk, state=GuestState.CREATING).update(**_columns_of_state(GuestState.SHUTOFF))
+
+
 def _columns_of_state(state: str) -> dict[str, Any]:
     columns: dict[str, Any] = {"state": str(state), "state_since": timezone.now(), "is_missing": False}
     if state == GuestState.SHUTOFF:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guests.inventory import settle_created
 from guests.live import touch
 from guests.removal import remove_guest
 from guests.steps import create, create_many
@@ -9,6 +10,8 @@ from jobs.workflow import JobContext, Step, Workflow
 
 
 def _announce(context: JobContext) -> None:
+    if not context.args["start"]:
+        settle_created(context.args["guest_id"])
     touch(context.args["guest_id"])
 
 
