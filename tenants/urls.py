@@ -3,10 +3,10 @@
 from django.contrib.auth.decorators import login_required
 from django.urls import path
 
-from tenants import views
+from tenants.views import login
 
 urlpatterns = [
-    path("login/", views.Login.as_view(), name="login"),
-    path("logout/", views.Logout.as_view(), name="logout"),
-    path("password/", login_required(views.ChangePassword.as_view()), name="password"),
+    path("login/", login.Login.as_view(), name="login"),
+    path("logout/", login.Logout.as_view(), name="logout"),
+    path("password/", login_required(login.ChangePassword.as_view()), name="password"),
 ]
