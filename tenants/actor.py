@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db import DatabaseError
+
+from kvmweb.errors import Unavailable
 from tenants.models import Membership, SystemRole, TenantRole, User
 
-TENANT_RANK = {TenantRole.VIEWER: 1, TenantRole.MEMBER: 2, TenantRole.OWNER: 3}
+TENANT_RANK: dict[str, int] = {TenantRole.VIEWER: 1, TenantRole.MEMBER: 2, TenantRole.OWNER: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`roles`: tenant id -> role. A token narrows: `scope` read refuses every change, `only_tenant` hides the rest and the system role."""
+    """`roles`: tenant id -> role, `names`: tenant id -> name, of the same tenants.
+
+    A token narrows: `scope` read refuses every change, `only_tenant` hides the rest and the system role. So does viewing as a tenant
+    (`tenants.sessions`): `viewing_as` is that tenant's name, nothing else is seen, and every change is refused.
+    """
 
     label: str
     user_id: UUID | None = None
     system_role: str = ""
     roles: dict[UUID, str] = field(default_factory=dict)
+    names: dict[UUID, str] = field(default_factory=dict)
+    viewing_as: str = ""
     scope: str = "admin"
     only_tenant: UUID | None = None
     is_system: bool = False
@@ -46,26 +57,39 @@ class Actor:
             return 5
         if self.is_operator:
             return 4
-        rank = TENANT_RANK.get(TenantRole(self.roles[tenant_id]), 0) if tenant_id in self.roles else 0
+        rank = TENANT_RANK.get(self.roles[tenant_id], 0) if tenant_id in self.roles else 0
         return max(rank, 1) if self.system_role == SystemRole.AUDITOR else rank
 
 
 def actor_for(user: User, *, scope: str = "admin", only_tenant: UUID | None = None, address: str = "", request_id: str = "") -> Actor:
-    """One query. An inactive user has no roles at all."""
+    """One query. An inactive user has no roles at all. Raises Unavailable when the roles cannot be read."""
     if not user.is_active:
         return Actor(label=user.username, user_id=user.pk, scope="read", address=address, request_id=request_id)
-    memberships = Membership.objects.filter(user=user, tenant__is_active=True).values_list("tenant_id", "role")
-    roles = {tenant: role for tenant, role in memberships if only_tenant in (None, tenant)}
+    memberships = Membership.objects.filter(user=user, tenant__is_active=True)
+    with reading_rights():
+        found = list(memberships.order_by("tenant__name").values_list("tenant_id", "role", "tenant__name"))
+    mine = [line for line in found if only_tenant in (None, line[0])]
     return Actor(
         label=user.username,
         user_id=user.pk,
         system_role="" if only_tenant else user.system_role,
-        roles=roles,
+        roles={tenant: role for tenant, role, _ in mine},
+        names={tenant: name for tenant, _, name in mine},
         scope=scope,
         only_tenant=only_tenant,
         address=address,
         request_id=request_id,
     )
+
+
+@contextmanager
+def reading_rights() -> Iterator[None]:
+    """Around reads that decide what somebody may: when they fail the answer is 503, never yes."""
+    try:
+        yield
+    except DatabaseError as error:
+        hint = "Try again in a few seconds. Until then nothing is allowed."
+        raise Unavailable("What you may do here cannot be read just now.", hint=hint) from error
 
 
 def system_actor(name: str) -> Actor:

@@ -10,6 +10,7 @@ a target its caller found with `visible_to(actor)`; the gate checks again that t
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -29,6 +30,16 @@ T = TypeVar("T", bound=models.Model | None)
 OPERATIONS: dict[str, Callable[..., Any]] = {}
 """Every operation behind the gate, for the generated reference and the tests that walk them all."""
 
+_notes: ContextVar[dict[str, Any] | None] = ContextVar("notes of the operation under way", default=None)
+
+
+def note(message: str = "", **details: Any) -> None:
+    """Inside a gated service: what its audit record says beyond operation and target. Changes go in as `changes={"role": [old, new]}`."""
+    notes = _notes.get()
+    if notes is not None:
+        notes["message"] = message or notes.get("message", "")
+        notes.setdefault("details", {}).update(details)
+
 
 def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Callable[Concatenate[Actor, T, P], R]]:
     if name not in LEAST_ROLE:
@@ -37,17 +48,22 @@ def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Ca
     def decorate(service: Callable[Concatenate[Actor, T, P], R]) -> Callable[Concatenate[Actor, T, P], R]:
         @wraps(service)
         def gated(actor: Actor, target: T, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            notes: dict[str, Any] = {}
+            # Of this operation alone: a service may call another, which keeps notes of its own.
+            before = _notes.set(notes)
             try:
                 check(actor, name, target)
                 with transaction.atomic():
                     result = service(actor, target, *args, **kwargs)
                     made = result if isinstance(result, models.Model) and target is None else target
-                    audit.record(actor, name, AuditEntry.Outcome.DONE, target=made)
+                    audit.record(actor, name, AuditEntry.Outcome.DONE, target=made, **notes)
                 return result
             except KvmwebError as error:
                 # After the rollback, so that the record of the refusal stays.
                 audit.record(actor, name, AuditEntry.Outcome.REFUSED, target=target, message=error.message)
                 raise
+            finally:
+                _notes.reset(before)
 
         OPERATIONS[name] = gated
         return gated

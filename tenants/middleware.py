@@ -7,8 +7,9 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from tenants.actor import Actor, actor_for
+from tenants.actor import Actor
 from tenants.models import User
+from tenants.sessions import actor_of_session
 
 
 def address_of(request: HttpRequest) -> str:
@@ -18,7 +19,8 @@ def address_of(request: HttpRequest) -> str:
 def session_actor(request: HttpRequest) -> Actor | None:
     if not isinstance(request.user, User):
         return None
-    return actor_for(request.user, address=address_of(request), request_id=getattr(request, "id", "") or "")
+    session = getattr(request, "session", {})
+    return actor_of_session(request.user, session, address=address_of(request), request_id=getattr(request, "id", "") or "")
 
 
 class ActorMiddleware:
