@@ -11,6 +11,8 @@ from lxml.builder import E as UNTYPED
 
 class ElementMaker(Protocol):
     def __getattr__(self, tag: str) -> Callable[..., etree._Element]: ...
+    def __call__(self, tag: str, *children: object, **attributes: str) -> etree._Element:
+        """For a tag that is no Python name."""
 
 
 E: ElementMaker = UNTYPED

@@ -47,6 +47,11 @@ def attribute_at(root: etree._Element, path: str, name: str, default: str = "") 
     return default if found is None else str(found.get(name, default))
 
 
+def int_at(root: etree._Element, path: str, default: int = 0) -> int:
+    text = text_at(root, path)
+    return int(text) if text else default
+
+
 _UNIT_BYTES = {
     "b": 1,
     "bytes": 1,
