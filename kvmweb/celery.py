@@ -68,6 +68,8 @@ def _on_worker_ready(**_: Any) -> None:
 def _on_beat_init(**_: Any) -> None:
     from jobs import sweeper
     from kvmweb import heartbeat
+    from tenants.audit.forward import courier
 
     heartbeat.start("beat")
     sweeper.start_thread()
+    courier.start_thread()

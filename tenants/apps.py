@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TenantsConfig(AppConfig):
@@ -6,3 +7,6 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from tenants import login_limit  # noqa: F401  (its signal receivers)
+        from tenants.audit import triggers
+
+        post_migrate.connect(triggers.ensure, sender=self, dispatch_uid="audit triggers")

@@ -9,19 +9,23 @@ a target its caller found with `visible_to(actor)`; the gate checks again that t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import DatabaseError, models, transaction
 
 from kvmweb.errors import KvmwebError, NotAllowed, NotFound
 from tenants import audit
 from tenants.actor import Actor
+from tenants.audit import diff
 from tenants.models import AuditEntry, Tenant
 from tenants.policy import LEAST_ROLE, why_not
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,16 +55,20 @@ def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Ca
             notes: dict[str, Any] = {}
             # Of this operation alone: a service may call another, which keeps notes of its own.
             before = _notes.set(notes)
+            loaded = diff.values_of(target)
             try:
                 check(actor, name, target)
                 with transaction.atomic():
                     result = service(actor, target, *args, **kwargs)
-                    made = result if isinstance(result, models.Model) and target is None else target
-                    audit.record(actor, name, AuditEntry.Outcome.DONE, target=made, **notes)
+                    _record_done(actor, name, target, result, loaded, notes)
                 return result
             except KvmwebError as error:
-                # After the rollback, so that the record of the refusal stays.
-                audit.record(actor, name, AuditEntry.Outcome.REFUSED, target=target, message=error.message)
+                # After the rollback, so that the record of the refusal stays. A stranger's does not name what he may not see.
+                about = audit.unnamed(target) if isinstance(error, NotFound) else target
+                _record_no(actor, name, AuditEntry.Outcome.REFUSED, about, error.message)
+                raise
+            except Exception as error:
+                _record_no(actor, name, AuditEntry.Outcome.FAILED, target, f"A bug or a fault: {type(error).__name__}.")
                 raise
             finally:
                 _notes.reset(before)
@@ -69,6 +77,26 @@ def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Ca
         return gated
 
     return decorate
+
+
+def _record_done(actor: Actor, name: str, target: models.Model | None, result: Any, loaded: diff.Values, notes: dict[str, Any]) -> None:
+    """With what changed: of the target as the service left it, or as it returned it; what the service noted itself is kept."""
+    is_row = isinstance(result, models.Model)
+    made = result if is_row and target is None else target
+    job_id = audit.job_of(result)
+    same = result if is_row and type(result) is type(target) and result.pk == getattr(target, "pk", None) else target
+    details = {**notes.get("details", {})}
+    if changes := {**diff.between(loaded, same), **diff.redacted(details.get("changes") or {})}:
+        details["changes"] = changes
+    audit.record(actor, name, AuditEntry.Outcome.DONE, target=made, message=notes.get("message", ""), details=details, job_id=job_id)
+
+
+def _record_no(actor: Actor, name: str, outcome: str, target: Any, message: str) -> None:
+    try:
+        audit.record(actor, name, outcome, target=target, message=message)
+    except DatabaseError:
+        # The database is what failed: the caller hears of that, not of its record.
+        logger.exception("%s by %s was %s and could not be recorded", name, actor.label, outcome)
 
 
 def check(actor: Actor, name: str, target: models.Model | None) -> None:

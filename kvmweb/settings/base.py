@@ -167,6 +167,12 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+# -- audit trail: where it is sent on to (tenants.audit.forward) ---------------------------------------------------------------------
+AUDIT_SYSLOG = env.str("KVMWEB_AUDIT_SYSLOG", "")
+AUDIT_WEBHOOK = env.str("KVMWEB_AUDIT_WEBHOOK", "")
+AUDIT_WEBHOOK_SECRET = env.str("KVMWEB_AUDIT_WEBHOOK_SECRET", "")
+AUDIT_FORWARD_CA = env.str("KVMWEB_AUDIT_FORWARD_CA", "")
+
 # -- REST -------------------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
