@@ -41,15 +41,15 @@ class SmallProduct:
 
 
 @contextmanager
-def small_product() -> Iterator[SmallProduct]:
-    """Started and migrated; the watcher runs only after `start_watcher`. Everything ends with the block."""
+def small_product(**settings: str) -> Iterator[SmallProduct]:
+    """Started and migrated, with `settings` in the environment; the watcher runs only after `start_watcher`. Ends with the block."""
     with ExitStack() as stack:
         data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kb-", ignore_cleanup_errors=True)))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         ours = {"KVMWEB_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "kvmweb.settings", "KVMWEB_LOG_LEVEL": "WARNING"}
-        environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")} | ours
+        environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")} | ours | settings
         product = SmallProduct(data_dir, port, environment)
         _spawn(
             stack, product, ["redis-server", "--port", "0", "--unixsocket", f"{data_dir}/redis.sock", "--save", "", "--dir", str(data_dir)]

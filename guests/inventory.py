@@ -14,10 +14,10 @@ from django.db import transaction
 from django.db.models import Count, F, Sum
 from django.utils import timezone
 
+from guests.listing import full_payloads
 from guests.models import Guest, GuestDisk, GuestNic, GuestState
-from guests.payload import guest_payload
-from guests.selectors import with_details
 from hypervisor.observed import ObservedGuest
+from jobs.models import Job
 from jobs.selectors import active_jobs_for
 from live import publish
 from networks.models import Network
@@ -108,7 +108,8 @@ def apply_definition(pk: UUID, seen: ObservedGuest) -> bool:
         guest = Guest.objects.select_for_update().filter(pk=pk).first()
         if guest is None:
             return False
-        changes = {name: value for name, value in _columns(seen).items() if getattr(guest, name) != value}
+        kept = SIZES if _is_being_resized(pk) else ()
+        changes = {name: value for name, value in _columns(seen).items() if name not in kept and getattr(guest, name) != value}
         is_redefined = guest.definition_digest != seen.digest
         if is_redefined:
             _apply_disks(guest, seen)
@@ -118,6 +119,14 @@ def apply_definition(pk: UUID, seen: ObservedGuest) -> bool:
         Guest.objects.filter(pk=pk).update(observed_at=timezone.now(), version=F("version") + 1, **changes)
     publish_guests([pk])
     return True
+
+
+SIZES = ("vcpus", "memory_mib")
+
+
+def _is_being_resized(pk: UUID) -> bool:
+    """Until its job is over the row holds the larger size, which is reserved from the tenant's quota."""
+    return any(job.kind == "guest.change" for job in active_jobs_for([pk]).values())
 
 
 def _columns(seen: ObservedGuest) -> dict[str, Any]:
@@ -227,19 +236,18 @@ def apply_addresses(host_id: UUID, uuid: UUID, addresses: Sequence[str]) -> None
 def publish_guests(pks: Iterable[UUID]) -> None:
     """Each guest as it is now, to open pages. Four queries for up to 100 guests, however many there are in all."""
     for chunk in _chunks(list(pks), publish.BATCH_ROWS):
-        jobs = active_jobs_for(chunk)
-        publish.changed_many(
-            [
-                publish.change(
-                    "guest",
-                    guest.pk,
-                    tenant_id=guest.tenant_id,
-                    version=guest.version,
-                    data=guest_payload(guest, active_job=jobs.get(guest.pk)),
-                )
-                for guest in with_details(Guest.objects.filter(pk__in=chunk))
-            ]
-        )
+        rows = list(Guest.objects.filter(pk__in=chunk).select_related("tenant", "host", "image"))
+        publish_rows(rows, active_jobs_for(chunk))
+
+
+def publish_rows(rows: list[Guest], jobs: Mapping[UUID, Job]) -> None:
+    """Rows as they are in hand, with tenant, host and image; `jobs`: guest id -> its active job. Two queries."""
+    publish.changed_many(
+        [
+            publish.change("guest", guest.pk, tenant_id=guest.tenant_id, version=guest.version, data=payload)
+            for guest, payload in zip(rows, full_payloads(rows, jobs), strict=True)
+        ]
+    )
 
 
 def publish_guests_of(host_id: UUID) -> None:

@@ -9,6 +9,6 @@ class JobsConfig(AppConfig):
         from live.topics import register_topic
         from tenants.quota import register_usage
 
-        register_usage(usage_of_jobs)
+        register_usage(usage_of_jobs, "running_jobs")
         register_topic("jobs", snapshot="jobs.live.list_snapshot", shape="jobs.payload.for_actor")
         register_topic("job", snapshot="jobs.live.row_snapshot", shape="jobs.payload.for_actor")

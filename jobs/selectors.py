@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from jobs.models import ACTIVE_STATES, Job, JobState
+from jobs.workflow import uncounted_kinds
 from tenants.actor import Actor
 from tenants.querysets import TenantQuerySet
 
@@ -48,7 +49,17 @@ def active_jobs_for(target_ids: Iterable[UUID]) -> dict[UUID, Job]:
     return {job.target_id: job for job in active.order_by("created_at", "id") if job.target_id is not None}
 
 
-def usage_of_jobs(tenant_id: UUID) -> dict[str, int]:
-    """For the tenant's quota. A job that needs attention runs nothing."""
-    running = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
-    return {"running_jobs": Job.objects.filter(tenant_id=tenant_id, state__in=running).count()}
+def counted_jobs() -> TenantQuerySet[Job]:
+    """Those that count against a quota of running jobs: what somebody started and what goes forward.
+
+    Not counted: an undo, which may begin again at any time and gives things back; what the product does by itself; a job that only waits
+    for its children. So a job begins to count at its submit, where that is checked, and nowhere else.
+    """
+    forward = Job.objects.filter(state__in=(JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING), is_undoing=False)
+    return forward.filter(tenant__isnull=False, actor_user_id__isnull=False).exclude(kind__in=uncounted_kinds())
+
+
+def usage_of_jobs(tenant_ids: Collection[UUID] | None) -> dict[UUID, dict[str, int]]:
+    jobs = counted_jobs() if tenant_ids is None else counted_jobs().filter(tenant_id__in=tenant_ids)
+    counts = jobs.order_by().values_list("tenant_id").annotate(n=Count("pk"))
+    return {tenant_id: {"running_jobs": n} for tenant_id, n in counts}

@@ -7,15 +7,20 @@ from uuid import UUID
 
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from jobs import enqueue, notify, transitions
 from jobs.models import ACTIVE_STATES, Job, JobState
 from jobs.payload import job_payload, why_not_cancel, why_not_retry
-from kvmweb.errors import Busy, Conflict
+from jobs.selectors import counted_jobs
+from jobs.workflow import registration_of
+from kvmweb.errors import Busy, Conflict, QuotaExceeded
 from tenants.actor import Actor
 from tenants.gate import operation
 from tenants.models import Tenant
-from tenants.quota import limits_of, reserve
+from tenants.quota import limit_of, reserve
+
+NAMED_JOBS = 5
 
 
 def submit(
@@ -57,20 +62,44 @@ def _submit(actor: Actor, job: Job, exclusive_key: str) -> Job:
     job.exclusive_key = exclusive_key
     # As if sent, so that the click needs no second write; a failed send takes it back.
     job.sent_at = timezone.now()
-    _refuse_while_busy(actor, exclusive_key)
-    if job.tenant is not None and limits_of(job.tenant.pk)["running_jobs"] is not None:
+    if job.tenant is not None and _is_limited(actor, job.tenant, job.kind):
+        # The job that is in the way may also be what fills the quota: it is the better answer.
+        _refuse_while_busy(actor, exclusive_key)
         # Only then: `reserve` locks the tenant's row, and all its clicks would queue there.
-        reserve(job.tenant, running_jobs=1)
+        _reserve_a_run(actor, job.tenant)
     try:
         with transaction.atomic():
             job.save(force_insert=True)
     except IntegrityError:
-        # Two clicks at once: the other one was faster by less than the look above.
+        # Looked at only now: a click that nothing is in the way of does not pay for the look.
         _refuse_while_busy(actor, exclusive_key)
         raise
-    notify.job_made(job)
+    # In this order: the worker begins while this process still tells the browsers.
     enqueue.send_after_commit(job.pk)
+    notify.job_made(job)
     return job
+
+
+def counted_runs(actor: Actor, kind: str, count: int = 1) -> int:
+    """What `count` jobs add to the tenant's running jobs: see `selectors.counted_jobs`. For a service that reserves for all at once."""
+    return count if actor.user_id is not None and registration_of(kind).is_counted else 0
+
+
+def _is_limited(actor: Actor, tenant: Tenant, kind: str) -> bool:
+    return bool(counted_runs(actor, kind)) and limit_of(tenant.pk, "running_jobs") is not None
+
+
+def _reserve_a_run(actor: Actor, tenant: Tenant) -> None:
+    """Raise QuotaExceeded, saying what runs."""
+    try:
+        reserve(tenant, running_jobs=1)
+    except QuotaExceeded as refusal:
+        running = list(counted_jobs().visible_to(actor).filter(tenant=tenant).order_by("created_at")[:NAMED_JOBS])
+        names = ", ".join(f'"{row.title}"' for row in running)
+        refusal.message += f" Running: {names}." if names else ""
+        refusal.hint = "Wait until one is finished, or cancel one on the jobs page."
+        refusal.details["running"] = [{"id": str(row.pk), "title": row.title, "state": row.state} for row in running]
+        raise
 
 
 def _refuse_while_busy(actor: Actor, exclusive_key: str) -> None:
@@ -111,13 +140,23 @@ def cancel_job(actor: Actor, job: Job) -> Job:
     reason = why_not_cancel(job)
     if reason:
         raise Conflict(f'"{job.title}" cannot be cancelled: {_lower_first(reason)}')
-    if not transitions.request_cancel(job.pk):
+    if not _request_cancel(job):
         job.refresh_from_db()
         raise Conflict(f'"{job.title}" cannot be cancelled any more: it is {job.get_state_display()}.')
+    for child in job.children.filter(state__in=ACTIVE_STATES):
+        # One that cannot be stopped ends as it will, and its parent waits for it.
+        if not why_not_cancel(child):
+            _request_cancel(child)
     job.refresh_from_db()
+    return job
+
+
+def _request_cancel(job: Job) -> bool:
+    if not transitions.request_cancel(job.pk, also_running=registration_of(job.kind).can_cancel):
+        return False
     if not job.lease_owner:
         enqueue.send_after_commit(job.pk)
-    return job
+    return True
 
 
 @operation("job.retry")
@@ -147,6 +186,9 @@ def retry_job(actor: Actor, job: Job) -> Job:
         parent=job.parent,
         retry_of=job,
     )
+    before_retry = registration_of(job.kind).before_retry
+    if before_retry:
+        import_string(before_retry)(actor, job)
     return _submit(actor, again, job.exclusive_key)
 
 

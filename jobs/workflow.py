@@ -25,7 +25,8 @@ class Cancelled(Exception):
 
 
 class NotYet(Exception):
-    """A step waits for another job: give the worker back and do the step again after `seconds`. Nothing is undone, nothing times out."""
+    """A step, or its undo, waits for another job: give the worker back and do it again after `seconds`. Nothing is undone for it, and
+    nothing times out."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"again in {seconds:g} s")
@@ -74,6 +75,9 @@ def _unknown(context: JobContext) -> bool:
     return False
 
 
+FOR_EVER = float("inf")
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """`weight`: share of the job's progress. `is_done` answers from the host or the database, not from the step's row.
@@ -94,7 +98,8 @@ class Workflow:
     """`on_success`, `on_failure`: database only, run in the transaction of the final transition. `on_failure` runs after the undo.
 
     `error` of the context tells `on_failure` why; it is None after a cancel.
-    `max_wait_s`: how long an unreachable host is waited for before the job is undone, and again before the undo is given up.
+    `max_wait_s`: how long an unreachable host is waited for before the job is undone, and again before the undo is given up;
+    FOR_EVER: until it is back or somebody cancels the job.
     """
 
     kind: str
@@ -110,19 +115,42 @@ class Registration:
 
     path: str
     can_cancel: bool = True
+    can_cancel_queued: bool = False
     can_retry: bool = True
+    has_items: bool = False
+    is_counted: bool = True
+    before_retry: str = ""
 
 
 _registered: dict[str, Registration] = {}
 
 
-def register_workflow(kind: str, path: str, *, can_cancel: bool = True, can_retry: bool = True) -> None:
-    """`can_retry`: a failed job may be started again with the same args (its `on_failure` left the rows it needs)."""
-    _registered[kind] = Registration(path, can_cancel, can_retry)
+def register_workflow(
+    kind: str,
+    path: str,
+    *,
+    can_cancel: bool = True,
+    can_cancel_queued: bool = False,
+    can_retry: bool = True,
+    has_items: bool = False,
+    is_counted: bool = True,
+    before_retry: str = "",
+) -> None:
+    """Not `can_cancel`, but `can_cancel_queued`: only while it waits for a worker or for its host.
+
+    `can_retry`: a failed job may be started again with the same args (its `on_failure` left the rows it needs). `has_items`: JobItems.
+    `is_counted` False: it only waits for its children, and is none of the tenant's running jobs. `before_retry`: dotted path of
+    `(actor, failed_job) -> None`, called in the transaction of the retry: reserves again what the failure gave back, or refuses.
+    """
+    _registered[kind] = Registration(path, can_cancel, can_cancel_queued, can_retry, has_items, is_counted, before_retry)
 
 
 def registration_of(kind: str) -> Registration:
     return _registered.get(kind, Registration("", can_cancel=False, can_retry=False))
+
+
+def uncounted_kinds() -> list[str]:
+    return sorted(kind for kind, registration in _registered.items() if not registration.is_counted)
 
 
 def workflow_kinds() -> list[str]:

@@ -26,7 +26,9 @@ from tenants.quota import reserve
 def adopt_guest(actor: Actor, tenant: Tenant, host: Host, domain_uuid: UUID | str) -> Job:
     """Give an unmanaged domain to `tenant`, under its libvirt name made to fit our rules. Operators only."""
     found = _unmanaged(host, domain_uuid)
-    reserve(tenant, guests=1, vcpus=found.vcpus, memory_mib=found.memory_mib)
+    # Its disks are not known yet: the job reserves them when it has read the definition.
+    vcpus = max(found.vcpus, 1)
+    reserve(tenant, guests=1, vcpus=vcpus, memory_mib=found.memory_mib)
     if Guest.objects.filter(host=host, uuid=found.uuid).exists():
         raise InvalidInput(fields={"domain_uuid": "This domain has an owner already."})
     is_off = found.state == GuestState.SHUTOFF
@@ -36,7 +38,7 @@ def adopt_guest(actor: Actor, tenant: Tenant, host: Host, domain_uuid: UUID | st
         domain_name=found.name[:100],
         tenant=tenant,
         host=host,
-        vcpus=max(found.vcpus, 1),
+        vcpus=vcpus,
         memory_mib=found.memory_mib,
         desired_state=GuestState.SHUTOFF if is_off else GuestState.RUNNING,
         created_by_id=actor.user_id,

@@ -26,7 +26,8 @@ from tenants.gate import operation
 from tenants.quota import reserve
 
 OURS = ("name", "description", "tags", "is_protected", "expires_at")
-ON_HOST = ("vcpus", "memory_mib", "autostart")
+SIZES = ("vcpus", "memory_mib")
+ON_HOST = (*SIZES, "autostart")
 
 
 @operation("guest.change")
@@ -75,7 +76,7 @@ def _submit(actor: Actor, row: Guest, asked: dict[str, Any]) -> None:
         return
     if row.is_missing or row.state == GuestState.CREATING:
         raise Conflict(f'Guest "{row.name}" is not on its host just now.', hint="Wait until it is there.")
-    if set(asked) & {"vcpus", "memory_mib"}:
+    if set(asked) & set(SIZES):
         _check_size(row, asked)
     submit(
         actor,
@@ -87,8 +88,13 @@ def _submit(actor: Actor, row: Guest, asked: dict[str, Any]) -> None:
         exclusive_key=f"guest:{row.pk}",
         args={"guest_id": str(row.pk), "changes": asked, "before": {field: getattr(row, field) for field in asked}},
     )
-    # At once, as for a new guest: the row is the reservation.
-    Guest.objects.filter(pk=row.pk).update(**asked)
+    Guest.objects.filter(pk=row.pk).update(**_reserved(row, asked))
+
+
+def _reserved(row: Guest, asked: dict[str, Any]) -> dict[str, Any]:
+    """What the row says while the job runs: it is the reservation. What shrinks is given back at the end, because a job that fails
+    gives the guest its old size again; the smaller of two limits could be somebody else's by then."""
+    return {field: max(value, getattr(row, field)) if field in SIZES else value for field, value in asked.items()}
 
 
 def _check_size(row: Guest, asked: dict[str, Any]) -> None:
@@ -102,5 +108,5 @@ def _check_size(row: Guest, asked: dict[str, Any]) -> None:
         raise InvalidInput(fields={"vcpus": f"Its host has {row.host.cpus} CPUs; one guest cannot have more."})
     if row.host.memory_mib and asked.get("memory_mib", 0) > row.host.memory_mib:
         raise InvalidInput(fields={"memory_mib": f"Its host has {row.host.memory_mib} MiB."})
-    more = {field: max(0, asked[field] - getattr(row, field)) for field in ("vcpus", "memory_mib") if field in asked}
+    more = {field: max(0, asked[field] - getattr(row, field)) for field in SIZES if field in asked}
     reserve(row.tenant, **more)

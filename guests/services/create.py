@@ -17,7 +17,7 @@ from guests.requests import CloudInitRequest, CreatedGuests, CreateGuest
 from guests.services.checks import check_create, check_names_free
 from guests.services.placement import Place, choose_place, disk_gib_of
 from jobs.models import Job
-from jobs.services import submit
+from jobs.services import counted_runs, submit
 from kvmweb.errors import InvalidInput
 from storage.models import Image, Volume
 from storage.payload import why_not_ready
@@ -32,13 +32,14 @@ def create_guests(actor: Actor, tenant: Tenant, request: CreateGuest) -> Created
     """Raises InvalidInput, QuotaExceeded, NoCapacity: then nothing was made."""
     check_create(tenant, request)
     disk_gib, count = disk_gib_of(request.image, request.disk_gib), request.count
-    reserve(tenant, guests=count, vcpus=request.vcpus * count, memory_mib=request.memory_mib * count, disk_gib=disk_gib * count)
+    size = {"vcpus": request.vcpus * count, "memory_mib": request.memory_mib * count, "disk_gib": disk_gib * count}
+    reserve(tenant, guests=count, **size, running_jobs=counted_runs(actor, "guest.create", count))
     _hold_image(request.image)
     names = guest_names(request.name, count)
     check_names_free(tenant, names)
     place = choose_place(actor, tenant, request)
     guests = tuple(_write_guest(actor, tenant, request, name=name, place=place) for name in names)
-    return CreatedGuests(guests, _submit_jobs(actor, tenant, request, guests=guests))
+    return CreatedGuests(guests, _submit_jobs(actor, tenant, request, guests=guests, placement=place.reason))
 
 
 def _hold_image(image: Image) -> None:
@@ -49,17 +50,17 @@ def _hold_image(image: Image) -> None:
         raise InvalidInput(fields={"source": f"Image {row.name} cannot be used. {reason}"})
 
 
-def _submit_jobs(actor: Actor, tenant: Tenant, request: CreateGuest, *, guests: tuple[Guest, ...]) -> Job:
+def _submit_jobs(actor: Actor, tenant: Tenant, request: CreateGuest, *, guests: tuple[Guest, ...], placement: str) -> Job:
     """One guest: its job. Several: a job each, and one over them that says how many are done."""
     parent: Job | None = None
     if len(guests) > 1:
         title = f"Create {len(guests)} guests {guests[0].name} to {guests[-1].name}"
         parent = submit(actor, kind="guest.create_many", title=title, tenant=tenant, args={"count": len(guests)})
-    jobs = [_submit_job(actor, guest, request, parent=parent) for guest in guests]
+    jobs = [_submit_job(actor, guest, request, parent=parent, placement=placement) for guest in guests]
     return parent or jobs[0]
 
 
-def _submit_job(actor: Actor, guest: Guest, request: CreateGuest, *, parent: Job | None) -> Job:
+def _submit_job(actor: Actor, guest: Guest, request: CreateGuest, *, parent: Job | None, placement: str) -> Job:
     job = submit(
         actor,
         kind="guest.create",
@@ -68,7 +69,7 @@ def _submit_job(actor: Actor, guest: Guest, request: CreateGuest, *, parent: Job
         tenant=guest.tenant,
         host_id=guest.host_id,
         exclusive_key=f"guest:{guest.pk}",
-        args={"guest_id": str(guest.pk), "clone_mode": request.clone_mode, "start": request.start},
+        args={"guest_id": str(guest.pk), "clone_mode": request.clone_mode, "start": request.start, "placement": placement},
         parent=parent,
     )
     touch(guest.pk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from uuid import UUID
 
 from django.db import transaction
 
@@ -10,11 +11,12 @@ from guests.inventory import apply_definition
 from guests.models import Guest
 from guests.plan import gib_for
 from guests.steps.common import guest_of, host_of, write_state
-from hypervisor.observed import ObservedDisk
+from hypervisor.observed import ObservedDisk, ObservedGuest
 from hypervisor.port import Host as OpenHost
 from jobs.workflow import JobContext
 from kvmweb.errors import Conflict
 from storage.models import Pool, Volume
+from tenants.quota import reserve
 
 
 def read_definition(context: JobContext) -> None:
@@ -25,15 +27,23 @@ def read_definition(context: JobContext) -> None:
         raise Conflict(f'Guest "{guest.name}" is not on the host any more.', hint="Look at the host's unmanaged guests again.")
     volumes = [volume for disk in seen.disks if (volume := _volume_for(host, guest, disk)) is not None]
     with transaction.atomic():
-        for volume in volumes:
-            if not Volume.objects.filter(pool=volume.pool, name=volume.name).exists():
-                volume.save()
+        new = [volume for volume in volumes if not Volume.objects.filter(pool=volume.pool, name=volume.name).exists()]
+        _reserve(guest.pk, seen, new)
+        for volume in new:
+            volume.save()
         # The digest tells the watcher's code to read the disks although it may have seen this definition.
         Guest.objects.filter(pk=guest.pk).update(definition_digest="")
         apply_definition(guest.pk, seen)
         owned = Volume.objects.filter(guest_disks__guest=guest, purpose=Volume.Purpose.DISK).values_list("capacity_bytes", flat=True)
         Guest.objects.filter(pk=guest.pk).update(disk_gib=sum(gib_for(size) for size in owned))
     write_state(host, guest)
+
+
+def _reserve(guest_id: UUID, seen: ObservedGuest, volumes: list[Volume]) -> None:
+    """What the definition has beyond what was known when the guest was adopted. Raises QuotaExceeded: the guest is then given back."""
+    row = Guest.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=guest_id)
+    disk_gib = sum(gib_for(volume.capacity_bytes) for volume in volumes)
+    reserve(row.tenant, vcpus=seen.vcpus - row.vcpus, memory_mib=seen.memory_mib - row.memory_mib, disk_gib=disk_gib)
 
 
 def _volume_for(host: OpenHost, guest: Guest, disk: ObservedDisk) -> Volume | None:

@@ -1,4 +1,4 @@
-"""guest.change: the rows have the new values already; when the host refuses, they get the old ones back."""
+"""guest.change: the row has what grows already, and gets what shrinks at the end; when the host refuses, it gets the old values back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jobs.workflow import JobContext, Step, Workflow
 
 
 def _settle(context: JobContext) -> None:
-    touch(context.args["guest_id"])
+    touch(context.args["guest_id"], **context.args["changes"])
 
 
 def _take_back(context: JobContext) -> None:

@@ -21,16 +21,16 @@ from storage.live import touch_image
 from storage.models import Image, Volume
 from storage.recipe_list import RECIPES, Recipe
 from storage.selectors import guests_from
+from storage.usage import gib_of_image
 from tenants.actor import Actor
 from tenants.gate import operation
 from tenants.models import Tenant
-from tenants.quota import reserve
+from tenants.quota import hold, reserve
 
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 NAME_RULE = "Lower-case letters, digits, dots and hyphens, 1 to 63, with a letter or digit at both ends."
 OS_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
 FILE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
-GIB = 1024**3
 CHANGEABLE = {"name", "description", "os", "min_memory_mib", "has_cloud_init"}
 
 __all__ = ["RECIPES", "build_image", "change_image", "delete_image", "import_image", "importable_files", "register_built_image"]
@@ -107,12 +107,27 @@ def _import(actor: Actor, tenant: Tenant | None, asked: _Import) -> tuple[Image,
         raise InvalidInput(fields={"kind": "An ISO is of kind iso, a disk of kind disk or cloud."})
     size_bytes = path.stat().st_size
     if tenant is not None:
-        reserve(tenant, image_gib=-(-size_bytes // GIB))
+        # A sparse file may promise a disk of any size: what counts is what a guest made from it could fill.
+        reserve(tenant, image_gib=gib_of_image(facts.virtual_size_bytes))
     _check_name_free(tenant, asked.columns["name"])
     sizes = {"virtual_size_bytes": facts.virtual_size_bytes, "size_bytes": size_bytes}
     image = Image.objects.create(tenant=tenant, format=facts.format, **sizes, **asked.columns)
     args = {"image_id": str(image.pk), "file_name": asked.file_name, "declared": facts.format, "checksum": asked.checksum}
     return image, _submit(actor, image, "image.import", title=f"Import image {image.name}", args=args)
+
+
+def reserve_again(actor: Actor, job: Job) -> None:
+    """Before the retry of an import that failed: its row counted nothing meanwhile. Raises QuotaExceeded, or Conflict without the row."""
+    found = Image.objects.filter(pk=job.args["image_id"]).select_related("tenant").first()
+    if found is not None and found.tenant is not None:
+        hold(found.tenant)
+    row = Image.objects.select_for_update().filter(pk=job.args["image_id"], state=Image.State.FAILED).first()
+    if row is None:
+        raise Conflict("The image was deleted, or made, meanwhile.", hint="Look at the images page.")
+    if found is not None and found.tenant is not None:
+        reserve(found.tenant, image_gib=gib_of_image(row.virtual_size_bytes))
+    Image.objects.filter(pk=row.pk).update(state=Image.State.BUILDING, state_reason="")
+    touch_image(row.pk)
 
 
 def _submit(actor: Actor, image: Image, kind: str, *, title: str, args: dict[str, Any]) -> Job:
@@ -194,6 +209,8 @@ def change_image(actor: Actor, image: Image, changes: dict[str, Any]) -> Image:
 @operation("image.delete")
 def delete_image(actor: Actor, image: Image) -> Job:
     """Remove the file and its copies on hosts. Raises Conflict naming the guests whose disks stand on a copy."""
+    if image.tenant is not None:
+        hold(image.tenant)  # tenant, then image: as a create locks them
     row = Image.objects.select_for_update().get(pk=image.pk)
     users = [name for base in Volume.objects.filter(image=row) for name in guests_from(base)]
     waiting = list(row.guests.filter(state="creating").values_list("name", flat=True))

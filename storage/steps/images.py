@@ -83,6 +83,9 @@ def check_copy(context: JobContext) -> None:
     if final_file(image).is_file():
         return  # flattened already, by the run before
     facts = inspect(source_copy(image), declared=context.args["declared"])
+    if facts.virtual_size_bytes > image.virtual_size_bytes:
+        # So much was counted against the quota when it was looked at first.
+        raise Conflict("The file became larger after it was looked at.", hint="Start again from the images page.")
     Image.objects.filter(pk=image.pk).update(format=facts.format, virtual_size_bytes=facts.virtual_size_bytes)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from guests.inventory import apply_definition
 from guests.models import Guest
 from guests.services.change import change_guest
 from hypervisor import fake
@@ -17,6 +18,7 @@ from jobs.selectors import active_jobs_for
 from jobs.testing import assert_every_step_twice, assert_survives_a_lost_worker, assert_unwinds_from_every_step, run_inline
 from kvmweb.errors import Busy, Conflict, InvalidInput, NotAllowed, NotFound, QuotaExceeded
 from tenants.models import Quota
+from tenants.quota import usage_of
 
 
 def job_of(guest: Guest) -> Job:
@@ -126,7 +128,37 @@ def test_growing_counts_against_the_quota_shrinking_does_not(make_guest, member_
     Quota.objects.create(tenant=tenant, vcpus=2)
     with pytest.raises(QuotaExceeded):
         change_guest(member_actor, guest, {"vcpus": 3})
-    assert change_guest(member_actor, guest, {"vcpus": 1}).vcpus == 1
+    change_guest(member_actor, guest, {"vcpus": 1})
+    assert job_of(guest).args["changes"] == {"vcpus": 1}
+
+
+def test_what_shrinks_is_given_back_when_it_has_shrunk(real_guest, make_guest, machine: FakeMachine, member_actor, tenant) -> None:
+    guest, other = real_guest(vcpus=4), make_guest("other", vcpus=1)
+    Quota.objects.create(tenant=tenant, vcpus=5)
+    change_guest(member_actor, guest, {"vcpus": 1})
+    with pytest.raises(QuotaExceeded):  # the host may still refuse, and then the guest has its four again
+        change_guest(member_actor, other, {"vcpus": 4})
+    assert run_inline(job_of(guest)).state == JobState.SUCCEEDED
+    guest.refresh_from_db()
+    assert guest.vcpus == 1
+    change_guest(member_actor, other, {"vcpus": 4})
+
+
+def test_what_grows_is_given_back_when_the_host_refuses(real_guest, machine: FakeMachine, member_actor, tenant) -> None:
+    guest = real_guest(vcpus=1)
+    Quota.objects.create(tenant=tenant, vcpus=2)
+    change_guest(member_actor, guest, {"vcpus": 2})
+    assert usage_of(tenant.pk)["vcpus"] == 2
+    machine.faults.fail("resize_guest", Refused("no"))
+    assert run_inline(job_of(guest)).state == JobState.FAILED
+    assert usage_of(tenant.pk)["vcpus"] == 1
+
+
+def test_a_look_at_the_host_does_not_end_a_reservation(real_guest, machine: FakeMachine, member_actor, tenant) -> None:
+    guest = real_guest(vcpus=1)
+    change_guest(member_actor, guest, {"vcpus": 2})
+    apply_definition(guest.pk, fake.connect(guest.host.hypervisor_address).guest(guest.uuid))
+    assert usage_of(tenant.pk)["vcpus"] == 2
 
 
 def test_two_changes_at_once_the_second_is_busy(make_guest, member_actor) -> None:

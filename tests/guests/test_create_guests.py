@@ -310,7 +310,7 @@ def test_quota_is_counted_before_anything_is_made(created, wanted, tenant, membe
     created()
     with pytest.raises(QuotaExceeded) as refused:
         create_guests(member_actor, tenant, replace(wanted, name="db", count=2))
-    assert refused.value.details == {"resource": "guests", "limit": 2, "used": 1, "asked": 2}
+    assert refused.value.details["exceeded"] == [{"resource": "guests", "limit": 2, "used": 1, "asked": 2}]
     assert Guest.objects.count() == 1
 
 

@@ -14,6 +14,7 @@ from jobs.services import cancel_job, retry_job
 from jobs.testing import run_inline
 from kvmweb.errors import Busy, Conflict, NotAllowed, NotFound, QuotaExceeded
 from tenants.models import Quota
+from tenants.quota import usage_of
 
 
 @pytest.fixture
@@ -65,10 +66,39 @@ def test_the_id_goes_to_celery_after_commit_only(world, submit_job, sent, django
 def test_a_quota_of_running_jobs_is_kept(world, submit_job, tenant, member_actor):
     Quota.objects.create(tenant=tenant, running_jobs=1)
     first = submit_job(member_actor, tenant=tenant)
-    with pytest.raises(QuotaExceeded):
+    with pytest.raises(QuotaExceeded) as refusal:
         submit_job(member_actor, tenant=tenant)
+    assert refusal.value.details["running"] == [{"id": str(first.pk), "title": first.title, "state": "queued"}]
+    assert first.title in refusal.value.message
     run_inline(first)
     submit_job(member_actor, tenant=tenant)
+
+
+def test_jobs_of_the_product_itself_neither_count_nor_wait_for_the_quota(world, submit_job, tenant, member_actor):
+    Quota.objects.create(tenant=tenant, running_jobs=1)
+    submit_job(tenant=tenant)
+    submit_job(member_actor, tenant=tenant)
+    submit_job(tenant=tenant)
+    assert usage_of(tenant.pk)["running_jobs"] == 1
+
+
+def test_a_job_over_others_does_not_count(world, submit_job, tenant, member_actor, monkeypatch):
+    Quota.objects.create(tenant=tenant, running_jobs=1)
+    monkeypatch.setitem(registry._registered, "test.many", registry.Registration("", is_counted=False))
+    parent = submit_job(member_actor, tenant=tenant, kind="test.many")
+    submit_job(member_actor, tenant=tenant, parent=parent)
+    assert usage_of(tenant.pk)["running_jobs"] == 1
+
+
+def test_an_undo_that_goes_on_does_not_count(world, submit_job, tenant, member_actor, operator_actor):
+    """It begins again by itself when its host is back: there is nobody to refuse."""
+    Quota.objects.create(tenant=tenant, running_jobs=1)
+    world.raising["b"] = Refused("no")
+    world.raising_in_undo["a"] = Refused("no")
+    stuck = run_inline(submit_job(member_actor, tenant=tenant))
+    submit_job(member_actor, tenant=tenant)
+    assert retry_job(operator_actor, stuck).state == JobState.QUEUED
+    assert usage_of(tenant.pk)["running_jobs"] == 1
 
 
 def test_a_queued_job_is_cancelled_without_doing_anything(world, submit_job, operator_actor):

@@ -22,6 +22,7 @@ from storage.models import Image, Volume
 from storage.services.images import build_image, change_image, delete_image, import_image, importable_files, register_built_image
 from storage.steps import recipe_run
 from tenants.models import Quota
+from tenants.quota import usage_of
 
 
 def files_in(folder: Path) -> list[str]:
@@ -160,11 +161,54 @@ def test_import_folder_is_for_operators(import_file, raw_disk, tenant, member_ac
     assert import_image(operator_actor, tenant, name="mine", kind="disk", file_name="disk.img")[0].tenant == tenant
 
 
-def test_tenants_image_counts_against_its_quota(import_file, raw_disk, tenant, operator_actor) -> None:
-    Quota.objects.create(tenant=tenant, image_gib=0)
-    import_file("disk.img", raw_disk)
+def test_tenants_image_counts_the_disk_it_promises_not_the_file_it_is(qemu_img, tenant, operator_actor) -> None:
+    Quota.objects.create(tenant=tenant, image_gib=5)
+    sparse = qemu_img("sparse.qcow2", "-f", "qcow2", size="6G")
+    assert sparse.stat().st_size < 1024**2
     with pytest.raises(QuotaExceeded):
-        import_image(operator_actor, tenant, name="mine", kind="disk", file_name="disk.img")
+        import_image(operator_actor, tenant, name="mine", kind="disk", file_name="sparse.qcow2")
+    qemu_img("fits.qcow2", "-f", "qcow2", size="5G")
+    import_image(operator_actor, tenant, name="fits", kind="disk", file_name="fits.qcow2")
+    assert usage_of(tenant.pk)["image_gib"] == 5
+
+
+def test_failed_import_gives_its_quota_back_and_its_retry_reserves_again(qemu_img, tenant, operator_actor, settings) -> None:
+    Quota.objects.create(tenant=tenant, image_gib=3)
+    for name in ("a", "b"):
+        qemu_img(f"{name}.qcow2", "-f", "qcow2", size="2G")
+    image, job = import_image(operator_actor, tenant, name="a", kind="disk", file_name="a.qcow2")
+    (settings.IMPORT_DIR / "a.qcow2").rename(settings.IMPORT_DIR / "away")
+    assert run_inline(job).state == JobState.FAILED
+    assert usage_of(tenant.pk)["image_gib"] == 0
+    _, other = import_image(operator_actor, tenant, name="b", kind="disk", file_name="b.qcow2")
+    with pytest.raises(QuotaExceeded):
+        retry_job(operator_actor, Job.objects.get(pk=job.pk))
+    cancel_job(operator_actor, other)
+    run_inline(other)
+    (settings.IMPORT_DIR / "away").rename(settings.IMPORT_DIR / "a.qcow2")
+    again = retry_job(operator_actor, Job.objects.get(pk=job.pk))
+    assert usage_of(tenant.pk)["image_gib"] == 2
+    assert run_inline(again).state == JobState.SUCCEEDED
+    assert usage_of(tenant.pk)["image_gib"] == 2
+
+
+def test_retry_of_an_import_whose_image_is_gone_is_refused(qemu_img, tenant, operator_actor, settings) -> None:
+    qemu_img("a.qcow2", "-f", "qcow2")
+    image, job = import_image(operator_actor, tenant, name="a", kind="disk", file_name="a.qcow2")
+    (settings.IMPORT_DIR / "a.qcow2").unlink()
+    run_inline(job)
+    image.delete()
+    with pytest.raises(Conflict, match="deleted"):
+        retry_job(operator_actor, Job.objects.get(pk=job.pk))
+
+
+def test_file_that_grew_after_it_was_counted_is_refused(qemu_img, tenant, operator_actor, settings) -> None:
+    qemu_img("a.qcow2", "-f", "qcow2", size="1G")
+    _, job = import_image(operator_actor, tenant, name="a", kind="disk", file_name="a.qcow2")
+    qemu_img("a.qcow2", "-f", "qcow2", size="9G")
+    job = run_inline(job)
+    assert (job.state, usage_of(tenant.pk)["image_gib"]) == (JobState.FAILED, 0)
+    assert "became larger" in job.error["message"]
 
 
 # -- build ------------------------------------------------------------------------------------------------------------------------------
