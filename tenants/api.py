@@ -11,7 +11,8 @@ from kvmweb.rest.pagination import keyset_page
 from kvmweb.rest.schema import page_of
 from kvmweb.rest.views import ApiView, endpoint
 from tenants import payload, selectors, serializers, services
-from tenants.models import Tenant
+from tenants.actor import actor_for
+from tenants.models import Invitation, Tenant, User
 from tenants.quota import limits_of, usage_of
 
 
@@ -58,6 +59,22 @@ class TenantView(TenantBase):
         """Change a tenant's name, description or whether it is active."""
         return payload.tenant_payload(services.change_tenant(self.actor, self.row, self.body))
 
+    @endpoint("delete_tenant", answer={204: None}, operation="tenant.delete")
+    def delete(self) -> Any:
+        """Delete a tenant that owns no guests, images, disks or networks any more."""
+        services.delete_tenant(self.actor, self.row)
+        return Response(status=204)
+
+
+class AccessView(TenantBase):
+    @endpoint("get_access", query=serializers.AccessQuery, answer=serializers.AccessShape)
+    def get(self) -> Any:
+        """What somebody may do in the tenant, and why: oneself, or a member when one is its owner."""
+        wanted = self.query.get("user", self.actor.user_id)
+        user = selectors.user_seen_by(self.actor, wanted, self.row)
+        shown = self.actor if user.pk == self.actor.user_id else actor_for(user)
+        return payload.access_payload(shown, self.row.pk)
+
 
 class MembersView(TenantBase):
     @endpoint("list_members", query=serializers.MemberQuery, answer=page_of(serializers.MemberShape))
@@ -71,6 +88,69 @@ class MembersView(TenantBase):
     def post(self) -> Any:
         """Give a user a role in the tenant, also one who has another already."""
         return Response(payload.member_payload(services.add_member(self.actor, self.row, **self.body)), status=201)
+
+
+class MemberView(TenantBase):
+    """`row` is the tenant; the member is `self.user`."""
+
+    user: User
+
+    def find(self, *, tenant_id: UUID, **ids: Any) -> Tenant:
+        tenant = super().find(tenant_id=tenant_id)
+        self.user = selectors.membership_for(tenant, ids["user_id"]).user
+        return tenant
+
+    @endpoint("change_member", body=serializers.ChangeMember, answer=serializers.MemberShape, operation="tenant.change_member")
+    def patch(self) -> Any:
+        """Change a member's role. A tenant always keeps an owner."""
+        return payload.member_payload(services.change_member(self.actor, self.row, self.user, role=self.body["role"]))
+
+    @endpoint("remove_member", answer={204: None}, operation=lambda view: view.operation)
+    def delete(self) -> Any:
+        """Remove a member, or leave by removing oneself. Tokens for this tenant alone stop working."""
+        if self.operation == "tenant.leave":
+            services.leave_tenant(self.actor, self.row)
+        else:
+            services.remove_member(self.actor, self.row, self.user)
+        return Response(status=204)
+
+    @property
+    def operation(self) -> str:
+        return "tenant.leave" if self.user.pk == self.actor.user_id else "tenant.remove_member"
+
+
+class InvitationsView(TenantBase):
+    @endpoint("list_invitations", query=serializers.InvitationQuery, answer=page_of(serializers.InvitationShape))
+    def get(self) -> Any:
+        """Invitations to a tenant and what became of them, without their links."""
+        rows = selectors.invitations_of(self.row).order_by(*serializers.INVITATION_ORDERINGS[self.query["ordering"]])
+        page = keyset_page(rows, self.request, self.query)
+        return page.answer([payload.invitation_payload(row) for row in page.rows])
+
+    @endpoint("invite", body=serializers.CreateInvitation, answer={201: serializers.NewInvitationShape}, operation="tenant.invite")
+    def post(self) -> Any:
+        """Make a link that lets one person in. The answer is the only place that shows it."""
+        body = self.body
+        created = services.invite(self.actor, self.row, role=body["role"], for_whom=body["note"], expires_at=body["expires_at"])
+        url = self.request.build_absolute_uri(created.path)
+        return Response({**payload.invitation_payload(created.invitation), "url": url}, status=201)
+
+
+class InvitationView(TenantBase):
+    """`row` is the tenant; the invitation is `self.invitation`."""
+
+    invitation: Invitation
+
+    def find(self, *, tenant_id: UUID, **ids: Any) -> Tenant:
+        tenant = super().find(tenant_id=tenant_id)
+        self.invitation = selectors.invitation_for(tenant, ids["invitation_id"])
+        return tenant
+
+    @endpoint("revoke_invitation", answer={204: None}, operation="tenant.revoke_invitation")
+    def delete(self) -> Any:
+        """Withdraw an invitation that nobody has used."""
+        services.revoke_invitation(self.actor, self.invitation)
+        return Response(status=204)
 
 
 class QuotaView(TenantBase):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
+from tenants.access import access_of
 from tenants.actor import Actor
-from tenants.models import ApiToken, AuditEntry, Membership, Quota, Tenant
+from tenants.models import ApiToken, AuditEntry, Invitation, Membership, Quota, Tenant
 from tenants.policy import LEAST_ROLE, may
 from tenants.selectors import token_id
 
@@ -20,6 +23,7 @@ def me_payload(actor: Actor, tenants: list[Tenant]) -> Payload:
         "username": actor.label,
         "system_role": actor.system_role,
         "scope": actor.scope,
+        "viewing_as": actor.viewing_as,
         "tenants": [
             {"id": tenant.pk, "name": tenant.name, "role": actor.roles[tenant.pk], "permissions": permissions(actor, tenant.pk)}
             for tenant in tenants
@@ -44,6 +48,42 @@ def tenant_payload(tenant: Tenant) -> Payload:
 
 def member_payload(membership: Membership) -> Payload:
     return {"user": {"id": membership.user_id, "username": membership.user.username}, "role": membership.role}
+
+
+def invitation_payload(invitation: Invitation) -> Payload:
+    """Without its link, which is shown once."""
+    return {
+        "id": invitation.pk,
+        "role": invitation.role,
+        "note": invitation.note,
+        "state": invitation_state(invitation),
+        "created_by": invitation.created_by.username if invitation.created_by else None,
+        "created_at": invitation.created_at,
+        "expires_at": invitation.expires_at,
+        "used_by": invitation.used_by.username if invitation.used_by else None,
+        "used_at": invitation.used_at,
+    }
+
+
+def invitation_state(invitation: Invitation) -> str:
+    if invitation.used_at:
+        return "used"
+    if invitation.revoked_at:
+        return "withdrawn"
+    return "open" if invitation.expires_at > timezone.now() else "expired"
+
+
+def access_payload(actor: Actor, tenant_id: UUID | None) -> Payload:
+    """`actor`: whose access is shown, not who asks."""
+    groups = access_of(actor, tenant_id)
+    return {
+        "user": {"id": actor.user_id, "username": actor.label},
+        "system_role": actor.system_role,
+        "role": actor.roles.get(tenant_id, "") if tenant_id else "",
+        "operations": [
+            {"operation": line.operation, "allowed": line.is_allowed, "because": line.because} for group in groups for line in group.lines
+        ],
+    }
 
 
 def quota_payload(limits: dict[str, int | None]) -> Payload:

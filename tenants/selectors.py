@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_OID, UUID, uuid5
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 
 from kvmweb.errors import NotFound
 from tenants.actor import Actor
-from tenants.models import ApiToken, AuditEntry, Membership, Tenant
-from tenants.policy import may
+from tenants.models import ApiToken, AuditEntry, Invitation, Membership, Tenant, User
+from tenants.policy import OWNER, may
 
 
 def tenant_list(actor: Actor, *, search: str = "") -> QuerySet[Tenant]:
@@ -19,7 +20,10 @@ def tenant_list(actor: Actor, *, search: str = "") -> QuerySet[Tenant]:
 
 def tenant_for(actor: Actor, tenant_id: UUID | str) -> Tenant:
     """The tenant, or NotFound."""
-    row = tenant_list(actor).filter(pk=tenant_id).first()
+    try:
+        row = tenant_list(actor).filter(pk=tenant_id).first()
+    except ValidationError:
+        row = None
     if row is None:
         raise NotFound
     return row
@@ -35,6 +39,47 @@ def tenants_for(actor: Actor, operation: str) -> QuerySet[Tenant]:
 
 def members_of(tenant: Tenant) -> QuerySet[Membership]:
     return Membership.objects.filter(tenant=tenant).select_related("user")
+
+
+def membership_for(tenant: Tenant, user_id: UUID | str) -> Membership:
+    """Of somebody who belongs to the tenant, which the caller found for its actor; or NotFound."""
+    membership = members_of(tenant).filter(user_id=user_id).first()
+    if membership is None:
+        raise NotFound
+    return membership
+
+
+def tenants_of(actor: Actor, user: User) -> QuerySet[Tenant]:
+    """Those of `user` that `actor` may know of."""
+    return tenant_list(actor).filter(memberships__user=user).order_by("name")
+
+
+def invitations_of(tenant: Tenant) -> QuerySet[Invitation]:
+    """Newest first, with what became of them."""
+    return Invitation.objects.filter(tenant=tenant).select_related("tenant", "created_by", "used_by").order_by("-created_at", "-id")
+
+
+def invitation_for(tenant: Tenant, invitation_id: UUID | str) -> Invitation:
+    row = invitations_of(tenant).filter(pk=invitation_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def user_seen_by(actor: Actor, user_id: UUID | str, tenant: Tenant | None) -> User:
+    """Oneself; anybody for those who see everything; a member of `tenant` for its owners. Else NotFound."""
+    is_own = str(user_id) == str(actor.user_id)
+    try:
+        rows = User.objects.filter(pk=user_id)
+    except ValidationError as error:
+        raise NotFound from error
+    if not is_own and not actor.sees_everything:
+        is_owner = tenant is not None and actor.rank_in(tenant.pk) >= OWNER
+        rows = rows.filter(memberships__tenant=tenant) if is_owner else rows.none()
+    user = rows.first()
+    if user is None:
+        raise NotFound
+    return user
 
 
 def token_id(token: ApiToken) -> UUID:

@@ -11,6 +11,7 @@ from tenants.models import AuditEntry, Quota, TenantRole, TokenScope
 TENANT_ORDERINGS = both_ways({"name": ("name",), "created_at": ("created_at", "id")})
 TOKEN_ORDERINGS = both_ways({"created_at": ("created", "digest")})
 MEMBER_ORDERINGS = both_ways({"username": ("user__username",)})
+INVITATION_ORDERINGS = both_ways({"created_at": ("created_at", "id")})
 AUDIT_ORDERINGS = both_ways({"at": ("id",)})
 
 
@@ -25,6 +26,14 @@ class TokenQuery(PageQuery):
 
 class MemberQuery(PageQuery):
     ordering = ordering_field(MEMBER_ORDERINGS, "username")
+
+
+class InvitationQuery(PageQuery):
+    ordering = ordering_field(INVITATION_ORDERINGS, "-created_at")
+
+
+class AccessQuery(StrictSerializer):
+    user = serializers.UUIDField(required=False, help_text="A user's id; oneself when not given.")
 
 
 class AuditQuery(PageQuery):
@@ -51,6 +60,16 @@ class AddMember(StrictSerializer):
     username = Line(max_length=150)
     role = Choice(choices=TenantRole.choices)
     create = Flag(default=False, help_text="Make the account when there is none; admins only.")
+
+
+class ChangeMember(StrictSerializer):
+    role = Choice(choices=TenantRole.choices)
+
+
+class CreateInvitation(StrictSerializer):
+    role = Choice(choices=TenantRole.choices, default=TenantRole.MEMBER)
+    note = Line(max_length=100, allow_blank=True, default="", help_text="For whom it is. Nothing is sent to anybody.")
+    expires_at = Moment(required=False, allow_null=True, default=None, help_text="In 7 days when not given, at most in 90.")
 
 
 class SetQuota(StrictSerializer):
@@ -90,6 +109,7 @@ class MeShape(serializers.Serializer):
     username = serializers.CharField()
     system_role = serializers.CharField(help_text="admin, operator, auditor or empty.")
     scope = serializers.ChoiceField(choices=TokenScope.choices)
+    viewing_as = serializers.CharField(help_text="Name of the tenant this session is viewing as; empty else.")
     tenants = MyTenantShape(many=True)
     permissions = serializers.ListField(
         child=serializers.CharField(), help_text="Operations this login may do outside a tenant, or everywhere."
@@ -110,6 +130,35 @@ class UserName(serializers.Serializer):
 class MemberShape(serializers.Serializer):
     user = UserName()
     role = serializers.ChoiceField(choices=TenantRole.choices)
+
+
+class InvitationShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    role = serializers.ChoiceField(choices=TenantRole.choices)
+    note = serializers.CharField()
+    state = serializers.CharField(help_text="open, used, withdrawn or expired.")
+    created_by = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    used_by = serializers.CharField(allow_null=True)
+    used_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewInvitationShape(InvitationShape):
+    url = serializers.CharField(help_text="Lets one person in. Shown this once.")
+
+
+class AllowedShape(serializers.Serializer):
+    operation = serializers.CharField()
+    allowed = serializers.BooleanField()
+    because = serializers.CharField()
+
+
+class AccessShape(serializers.Serializer):
+    user = UserName()
+    system_role = serializers.CharField()
+    role = serializers.CharField(help_text="In this tenant; empty for none.")
+    operations = AllowedShape(many=True)
 
 
 class QuotaShape(serializers.Serializer):

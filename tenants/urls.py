@@ -1,12 +1,29 @@
-"""Login, logout, password."""
+"""Login, logout, password; tenants, their people, invitations, permissions."""
 
 from django.contrib.auth.decorators import login_required
 from django.urls import path
 
-from tenants.views import login
+from tenants.views import access, invitations, login, members, tenants, viewing
 
 urlpatterns = [
     path("login/", login.Login.as_view(), name="login"),
     path("logout/", login.Logout.as_view(), name="logout"),
     path("password/", login_required(login.ChangePassword.as_view()), name="password"),
+    path("invite/<str:token>/", invitations.invitation, name="invitation"),
+    path("tenants/", tenants.tenant_list, name="tenants"),
+    path("tenants/new/", tenants.add, name="tenant-add"),
+    path("tenants/choose/", viewing.choose, name="tenant-choose"),
+    path("tenants/stop-viewing/", viewing.stop, name="stop-viewing"),
+    path("tenants/access/", access.access, name="access"),
+    path("tenants/permissions/", access.permissions, name="permissions"),
+    path("tenants/<uuid:tenant_id>/", tenants.tenant, name="tenant"),
+    path("tenants/<uuid:tenant_id>/change/", tenants.change, name="tenant-change"),
+    path("tenants/<uuid:tenant_id>/delete/", tenants.delete, name="tenant-delete"),
+    path("tenants/<uuid:tenant_id>/view-as/", viewing.start, name="tenant-view-as"),
+    path("tenants/<uuid:tenant_id>/leave/", members.leave, name="tenant-leave"),
+    path("tenants/<uuid:tenant_id>/members/add/", members.add, name="member-add"),
+    path("tenants/<uuid:tenant_id>/members/<uuid:user_id>/role/", members.change_role, name="member-role"),
+    path("tenants/<uuid:tenant_id>/members/<uuid:user_id>/remove/", members.remove, name="member-remove"),
+    path("tenants/<uuid:tenant_id>/invitations/new/", members.add_invitation, name="invitation-add"),
+    path("tenants/<uuid:tenant_id>/invitations/<uuid:invitation_id>/withdraw/", members.withdraw_invitation, name="invitation-withdraw"),
 ]
