@@ -14,6 +14,7 @@ from guests.models import Guest
 from guests.requests import CloudInitRequest, CreateGuest
 from guests.selectors import GuestFilter, guest_for, guest_list, guest_payloads, guest_summary, guest_view
 from guests.services.adopt import adopt_guest
+from guests.services.bulk import Pace, act_on_many
 from guests.services.change import change_guest
 from guests.services.create import create_guests
 from guests.services.delete import delete_guest
@@ -24,8 +25,6 @@ from jobs.api import accepted
 from jobs.payload import job_payload
 from jobs.selectors import active_jobs_for, job_list
 from jobs.serializers import JobAnswer
-from kvmweb.errors import KvmwebError
-from kvmweb.rest.errors import error_body
 from kvmweb.rest.fields import StrictSerializer
 from kvmweb.rest.pagination import keyset_page
 from kvmweb.rest.rows import named_row, named_tenant
@@ -185,16 +184,10 @@ class TimelineView(GuestBase):
 
 
 class BulkView(ApiView):
-    @endpoint("change_many_guests", body=serializers.BulkBody, answer={202: serializers.BulkShape})
+    @endpoint("change_many_guests", body=serializers.BulkBody, answer={202: JobAnswer})
     def post(self) -> Any:
-        """Do one power action with many guests. Each answers for itself; a refused one does not stop the others."""
-        results = [self._one(str(pk), self.body["action"]) for pk in dict.fromkeys(self.body["ids"])]
-        done = sum(item["error"] is None for item in results)
-        return Response({"results": results, "accepted": done, "refused": len(results) - done}, status=202)
-
-    def _one(self, pk: str, verb: str) -> dict[str, Any]:
-        try:
-            job = POWER[verb](self.actor, guest_for(self.actor, pk))
-        except KvmwebError as error:
-            return {"id": pk, "status": error.status, "job": None, **error_body(error, getattr(self.request, "id", ""))}
-        return {"id": pk, "status": 202, "job": job_payload(job, self.actor), "error": None}
+        """Do one power action with many guests: one job, whose items say what became of each. 409 when none of them can."""
+        pace = Pace(self.body["parallel"], self.body["stop_on_errors"], self.body["canary"])
+        wanted = GuestFilter(**self.body["filter"]) if "filter" in self.body else None
+        job = act_on_many(self.actor, self.body["action"], ids=self.body.get("ids", ()), wanted=wanted, pace=pace)
+        return Response({"job": job_payload(job, self.actor, detail=True)}, status=202)

@@ -14,7 +14,6 @@ import pycdlib
 import yaml
 
 from guests.requests import CloudInitRequest
-from kvmweb.errors import InvalidInput
 
 LONGEST_USER_DATA_BYTES = 64 * 1024
 SEED_LABEL = "cidata"
@@ -29,8 +28,8 @@ RESERVED_USERS = frozenset({"root", "daemon", "bin", "sys", "nobody", "systemd-n
 DEFAULT_USERS = {"debian": "debian", "ubuntu": "ubuntu", "fedora": "fedora", "almalinux": "almalinux", "rocky": "rocky"}
 
 
-def check(request: CloudInitRequest) -> None:
-    """Raise InvalidInput that names every wrong field."""
+def problems_of(request: CloudInitRequest) -> dict[str, str]:
+    """Every wrong field, with what is allowed."""
     wrong: dict[str, str] = {}
     if request.hostname and not HOSTNAME_PATTERN.fullmatch(request.hostname):
         wrong["cloud_init.hostname"] = "Letters, digits and hyphens, at most 63, with a letter or digit at both ends."
@@ -48,8 +47,7 @@ def check(request: CloudInitRequest) -> None:
             problem = "Give either whole user-data, or a user with keys and password."
         if problem:
             wrong["cloud_init.user_data"] = problem
-    if wrong:
-        raise InvalidInput(fields=wrong)
+    return wrong
 
 
 def why_not_user_data(text: str) -> str:

@@ -16,6 +16,7 @@ from guests.actions import GuestFacts, answers
 from guests.models import Guest, GuestDisk, GuestNic
 from guests.states import is_stale, state_label
 from jobs.models import Job
+from jobs.payload import waits_for_host
 from tenants.actor import Actor
 
 Payload = dict[str, Any]
@@ -35,7 +36,7 @@ def guest_payload(
         "host": {"id": str(guest.host_id), "name": guest.host.name, "state": guest.host.state},
         "image": {"id": str(guest.image_id), "name": guest.image.name} if guest.image else None,
         "state": guest.state,
-        "state_label": state_label(guest.state, is_missing=guest.is_missing, job_kind=active_job.kind if active_job else ""),
+        "state_label": label_with(active_job, guest.state, is_missing=guest.is_missing),
         "state_since": _time(guest.state_since),
         "desired_state": guest.desired_state,
         "is_missing": guest.is_missing,
@@ -66,6 +67,12 @@ def guest_payload(
         "memory_used_mib": guest.memory_used_mib,
         "active_job": job_line(active_job) if active_job else None,
     }
+
+
+def label_with(job: Job | None, state: str, *, is_missing: bool) -> str:
+    if job is None:
+        return state_label(state, is_missing=is_missing)
+    return state_label(state, is_missing=is_missing, job_kind=job.kind, waits_for_host=waits_for_host(job))
 
 
 def disk_payload(disk: GuestDisk) -> Payload:

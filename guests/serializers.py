@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -9,13 +10,27 @@ from rest_framework import serializers
 from guests.actions import POWER_VERBS
 from guests.models import GuestState
 from guests.selectors import SORTABLE
+from guests.services.bulk import MOST_AT_ONCE, MOST_GUESTS
+from guests.services.checks import DISK_GIB, MEMORY_MIB, MOST_GUESTS_AT_ONCE, VCPUS, why_not_expiry, why_not_tags
 from jobs.models import JobState
 from jobs.serializers import JobShape
 from kvmweb.rest.fields import Choice, Flag, IdName, Line, Moment, Name, RowId, StrictSerializer, Tags, Text, Whole
 from kvmweb.rest.pagination import PageQuery, ordering_field, search_field
 from storage.serializers import ActionShape
 
-MOST_AT_ONCE = 100
+
+# The services check all this again, for pages; asked here too, so that one answer names every wrong field.
+def plain_tags(tags: list[str]) -> None:
+    _refuse(why_not_tags(tags))
+
+
+def in_the_future(moment: datetime | None) -> None:
+    _refuse(why_not_expiry(moment))
+
+
+def _refuse(problem: str) -> None:
+    if problem:
+        raise serializers.ValidationError(problem)
 
 
 class GuestQuery(PageQuery):
@@ -58,38 +73,33 @@ class CreateGuestBody(StrictSerializer):
     name = Name()
     tenant = RowId(required=False, allow_null=True, default=None, help_text="May be left out by those who have exactly one.")
     source = SourceField()
-    vcpus = Whole(default=1)
-    memory_mib = Whole(default=1024)
-    disk_gib = Whole(default=0, help_text="0 or absent: as large as the image.")
+    vcpus = Whole(min_value=VCPUS[0], max_value=VCPUS[1], default=1)
+    memory_mib = Whole(min_value=MEMORY_MIB[0], max_value=MEMORY_MIB[1], default=1024)
+    disk_gib = Whole(max_value=DISK_GIB[1], default=0, help_text="0 or absent: as large as the image.")
     nics = serializers.ListField(
         child=NicField(), required=False, allow_empty=False, max_length=8, help_text="Absent: one on the host's default network."
     )
-    firmware = Choice(choices=["bios"], default="bios")
+    firmware = Choice(choices=["bios"], later=("uefi", "uefi-secure"), default="bios")
     cloud_init = CloudInitField(required=False, allow_null=True, default=None)
     host = RowId(required=False, allow_null=True, default=None, help_text="null: the best one is chosen. Operators only.")
     start = Flag(default=True)
-    count = Whole(default=1)
-    tags = Tags(required=False, default=list)
+    count = Whole(min_value=1, max_value=MOST_GUESTS_AT_ONCE, default=1)
+    tags = Tags(required=False, default=list, validators=[plain_tags])
     description = Text(max_length=4096, allow_blank=True, default="")
-    expires_at = Moment(required=False, allow_null=True, default=None)
+    expires_at = Moment(required=False, allow_null=True, default=None, validators=[in_the_future])
     autostart = Flag(default=False)
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("firmware") in ("uefi", "uefi-secure"):
-            raise serializers.ValidationError({"firmware": ["Not supported yet. Choose bios."]})
-        return super().to_internal_value(data)
 
 
 class ChangeGuestBody(StrictSerializer):
     """vcpus and memory_mib answer 202 with a job, everything else 200."""
 
     later = ("is_template",)
-    vcpus = Whole(required=False)
-    memory_mib = Whole(required=False)
+    vcpus = Whole(min_value=VCPUS[0], max_value=VCPUS[1], required=False)
+    memory_mib = Whole(min_value=MEMORY_MIB[0], max_value=MEMORY_MIB[1], required=False)
     name = Name(required=False)
-    tags = Tags(required=False)
+    tags = Tags(required=False, validators=[plain_tags])
     description = Text(max_length=4096, allow_blank=True, required=False)
-    expires_at = Moment(required=False, allow_null=True)
+    expires_at = Moment(required=False, allow_null=True, validators=[in_the_future])
     is_protected = Flag(required=False)
     autostart = Flag(required=False)
 
@@ -108,10 +118,31 @@ class AdoptBody(StrictSerializer):
     tenant = RowId(required=False, allow_null=True, default=None)
 
 
+class BulkFilter(StrictSerializer):
+    """As the list's: all guests it finds."""
+
+    search = Line(max_length=100, required=False)
+    state = Line(max_length=100, required=False)
+    host = RowId(required=False)
+    tenant = RowId(required=False)
+    image = RowId(required=False)
+    tag = Line(max_length=40, required=False)
+    os = Line(max_length=40, required=False)
+    problems = Flag(required=False)
+
+
 class BulkBody(StrictSerializer):
-    later = ("filter", "parallel", "stop_on_errors", "canary")
     action = Choice(choices=POWER_VERBS)
-    ids = serializers.ListField(child=RowId(), min_length=1, max_length=MOST_AT_ONCE)
+    ids = serializers.ListField(child=RowId(), min_length=1, max_length=MOST_GUESTS, required=False)
+    filter = BulkFilter(required=False, help_text="Instead of ids.")
+    parallel = Whole(min_value=1, max_value=MOST_AT_ONCE, default=10, help_text="So many at a time.")
+    stop_on_errors = Whole(max_value=MOST_GUESTS, default=0, help_text="After so many failures no more are begun. 0: go on.")
+    canary = Whole(max_value=MOST_GUESTS, default=0, help_text="So many first, and the others only when these went well.")
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if ("ids" in asked) == ("filter" in asked):
+            raise serializers.ValidationError({"ids": ["Send either ids or a filter."]})
+        return asked
 
 
 # -- answers, for the document only -----------------------------------------------------------------------------------------------
@@ -223,16 +254,3 @@ class TimelineLine(serializers.Serializer):
 
 class TimelineShape(serializers.Serializer):
     results = TimelineLine(many=True)
-
-
-class BulkItem(serializers.Serializer):
-    id = serializers.UUIDField()
-    status = serializers.IntegerField(help_text="What the single request would have answered.")
-    job = JobShape(allow_null=True)
-    error = serializers.DictField(allow_null=True)
-
-
-class BulkShape(serializers.Serializer):
-    results = BulkItem(many=True)
-    accepted = serializers.IntegerField()
-    refused = serializers.IntegerField()

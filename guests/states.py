@@ -85,10 +85,10 @@ def why_not_in(verb: str, state: str, *, is_missing: bool = False) -> str:
     return _BETTER_REASONS.get((verb, current)) or _REASONS[current]
 
 
-def state_label(state: str, *, is_missing: bool = False, job_kind: str = "") -> str:
+def state_label(state: str, *, is_missing: bool = False, job_kind: str = "", waits_for_host: bool = False) -> str:
     """What a person reads in the state column: what is being done with it, else how it is."""
     if job_kind in _UNDER_WAY:
-        return _UNDER_WAY[job_kind] + "…"
+        return f"{_UNDER_WAY[job_kind]}: waits for its host" if waits_for_host else _UNDER_WAY[job_kind] + "…"
     return "missing" if is_missing else str(GuestState(state).label)
 
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from rest_framework.response import Response
 
 from hosts.models import Host
+from hosts.removal import forget_host, remove_host
 from hosts.selectors import host_for, host_list, host_payloads, unmanaged_guests
-from hosts.serializers import HOST_ORDERINGS, ChangeHost, CreateHost, HostQuery, HostShape, UnmanagedQuery, UnmanagedShape
-from hosts.services import AddHost, add_host, change_host, preflight_host, remove_host
+from hosts.serializers import (
+    HOST_ORDERINGS,
+    ChangeHost,
+    CreateHost,
+    HostQuery,
+    HostShape,
+    LeftBehindShape,
+    RemoveHost,
+    UnmanagedQuery,
+    UnmanagedShape,
+)
+from hosts.services import AddHost, add_host, change_host, preflight_host
 from jobs.api import accepted
 from jobs.serializers import JobAnswer
 from kvmweb.rest.pagination import keyset_page
@@ -53,11 +65,14 @@ class HostView(HostBase):
         """Change a host, or disable it: its guests run on, but nothing new is done there."""
         return self.show(change_host(self.actor, self.row, self.body))
 
-    @endpoint("remove_host", answer={204: None}, operation="host.delete")
+    @endpoint("remove_host", body=RemoveHost, answer={200: LeftBehindShape, 202: JobAnswer, 204: None}, operation="host.delete")
     def delete(self) -> Any:
-        """Forget a host that has no guests of ours. The machine stays as it is."""
-        remove_host(self.actor, self.row)
-        return Response(status=204)
+        """Take a host off the list. 202 while copies of images are deleted there; 200 for one that was forgotten with what it holds."""
+        if self.body["forget"]:
+            left = forget_host(self.actor, self.row, confirm_name=self.body["confirm_name"], with_guests=self.body["with_guests"])
+            return {"left_behind": asdict(left)}
+        job = remove_host(self.actor, self.row)
+        return Response(status=204) if job is None else accepted(self.actor, job)
 
 
 class PreflightView(HostBase):

@@ -40,3 +40,9 @@ class HostLimitsForm(KvmwebForm):
 
     def changes(self) -> dict[str, Any]:
         return {name: value for name, value in self.cleaned_data.items() if self.initial.get(name) != value}
+
+
+class RemoveHostForm(KvmwebForm):
+    forget = forms.BooleanField(required=False, label="It will not come back: forget it, with the copies of images and disks on it")
+    with_guests = forms.BooleanField(required=False, label="Forget its guests, too")
+    confirm_name = forms.CharField(max_length=63, required=False)

@@ -53,6 +53,12 @@ class ChangeHost(HostSettings):
     is_enabled = Flag(required=False)
 
 
+class RemoveHost(StrictSerializer):
+    forget = Flag(default=False, help_text="It will not come back: ask nothing of it, and answer what is left behind there.")
+    with_guests = Flag(default=False, help_text="With forget: its guests are forgotten, too.")
+    confirm_name = Line(max_length=63, default="", allow_blank=True, help_text="With forget: the host's name.")
+
+
 # -- answers, for the document only -----------------------------------------------------------------------------------------------
 
 
@@ -112,3 +118,12 @@ class UnmanagedShape(serializers.Serializer):
     vcpus = serializers.IntegerField()
     memory_mib = serializers.IntegerField()
     first_seen_at = serializers.DateTimeField()
+
+
+class LeftBehindNames(serializers.Serializer):
+    guests = serializers.ListField(child=serializers.CharField())
+    volumes = serializers.ListField(child=serializers.CharField(), help_text="pool/volume")
+
+
+class LeftBehindShape(serializers.Serializer):
+    left_behind = LeftBehindNames()

@@ -1,5 +1,6 @@
-"""Changing hosts: add, change, enable and disable, remove, check. A host is named by kind and socket, never by a URI.
+"""Changing hosts: add, change, enable and disable, check. Removing them is `hosts.removal`'s.
 
+A host is named by kind and socket, never by a URI.
 Connecting is the watcher's business: it notices a new, changed or disabled row within 2 s.
 """
 
@@ -14,10 +15,9 @@ from django.utils import timezone
 
 from hosts.inventory import publish_host
 from hosts.models import Host, HostState
-from jobs.models import ACTIVE_STATES, Job
+from jobs.models import Job
 from jobs.services import submit
-from kvmweb.errors import Conflict, InvalidInput
-from live import publish
+from kvmweb.errors import InvalidInput
 from tenants.actor import Actor
 from tenants.gate import operation
 
@@ -91,25 +91,6 @@ def _follow_enabled(host: Host) -> None:
     host.state_reason = "" if host.is_enabled else "An operator disabled it."
 
 
-@operation("host.delete")
-def remove_host(actor: Actor, host: Host) -> None:
-    """Only our rows go; the machine and what runs on it stay as they are. Refused while anything of ours is there."""
-    host = Host.objects.select_for_update().get(pk=host.pk)
-    guests = host.guests.count()
-    if guests:
-        raise Conflict(f"Host {host.name} has {_some(guests, 'guest')}.", hint="Delete its guests first.", details={"guests": guests})
-    if Job.objects.filter(host_id=host.pk, state__in=ACTIVE_STATES).exists():
-        raise Conflict(f"Jobs work on host {host.name}.", hint="Wait for them to finish, or cancel them.")
-    volumes = host.pools.filter(volumes__isnull=False).count()
-    if volumes:
-        raise Conflict(
-            f"Host {host.name} holds {_some(volumes, 'volume')} of ours.", hint="Delete the volumes, and the images copied there, first."
-        )
-    pk, version = host.pk, host.version + 1
-    host.delete()
-    publish.removed("host", pk, tenant_id=None, version=version)
-
-
 @operation("host.preflight")
 def preflight_host(actor: Actor, host: Host) -> Job:
     """A job that connects and says in plain words what works there and what to fix."""
@@ -122,10 +103,6 @@ def preflight_host(actor: Actor, host: Host) -> Job:
         exclusive_key=f"host:{host.pk}",
         args={"host": str(host.pk)},
     )
-
-
-def _some(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 # -- checks -------------------------------------------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from hosts import selectors, services
-from hosts.forms import HostForm, HostLimitsForm
+from hosts import removal, selectors, services
+from hosts.forms import HostForm, HostLimitsForm, RemoveHostForm
+from hosts.models import Host
 from kvmweb.errors import NotFound
 from kvmweb.requests import PageRequest, dialog, is_fragment, to
 from tenants.policy import why_not
@@ -71,10 +72,22 @@ def preflight(request: PageRequest, host_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: PageRequest, host_id: str) -> HttpResponse:
     host = selectors.host_for(request.actor, host_id)
-    form = HostLimitsForm()
-    if request.method == "POST":
+    form = RemoveHostForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
         with form.showing_refusals():
-            services.remove_host(request.actor, host)
-            messages.info(request, f"Host {host.name} is no longer listed. What runs on it stays as it is.")
-            return to(request, "/hosts/")
-    return dialog(request, "hosts/_remove.html", {"host": host, "form": form}, refused=request.method == "POST")
+            return to(request, _remove(request, host, form.cleaned_data))
+    context = {"host": host, "form": form, "guests": host.guests.count(), "may_be_gone": host.state in ("unreachable", "disabled")}
+    return dialog(request, "hosts/_remove.html", context, refused=request.method == "POST")
+
+
+def _remove(request: PageRequest, host: Host, wanted: dict[str, Any]) -> str:
+    if wanted["forget"]:
+        left = removal.forget_host(request.actor, host, confirm_name=wanted["confirm_name"], with_guests=wanted["with_guests"])
+        held = [*left.guests, *left.volumes]
+        messages.info(request, f"Host {host.name} is forgotten. Left behind there: {', '.join(held[:20]) or 'nothing of ours'}.")
+        return "/hosts/"
+    job = removal.remove_host(request.actor, host)
+    if job is not None:
+        return f"/jobs/{job.pk}/"
+    messages.info(request, f"Host {host.name} is no longer listed. What runs on it stays as it is.")
+    return "/hosts/"

@@ -1,4 +1,7 @@
-"""The job `host.preflight`: each check is a step; what it found is in the step's result, the log and the outcome."""
+"""host.preflight: each check is a step; what it found is in the step's result, the log and the outcome.
+
+host.remove: the cached copies of images on the host, file by file, then the host's row.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from dataclasses import asdict
 
 from hosts import preflight
 from hosts.models import Host as HostRow
+from hosts.removal import take_off_list
 from hypervisor.port import Host
 from jobs.workflow import JobContext, Step, StepResult, Workflow
+from kvmweb.errors import Conflict
 
 LEVELS = {"ok": "info", "warning": "warning", "problem": "error"}
 Check = Callable[[Host], preflight.Finding]
@@ -46,4 +51,30 @@ PREFLIGHT_HOST = Workflow(
     ),
     # A person waits for the answer: one who asks whether a host answers is not helped by waiting until it does.
     max_wait_s=10.0,
+)
+
+
+def _delete_copies(context: JobContext) -> None:
+    row = HostRow.objects.filter(pk=context.args["host"]).first()
+    if row is None:
+        return
+    host = context.host(row.hypervisor_address)
+    copies = [(pool, copy) for pool in row.pools.all() for copy in pool.volumes.filter(purpose="base")]
+    for number, (pool, copy) in enumerate(copies):
+        context.progress(number / len(copies))
+        host.delete_volume(pool.name, copy.name, while_busy=context.check)
+        copy.delete()
+
+
+def _take_off_list(context: JobContext) -> None:
+    row = HostRow.objects.select_for_update().filter(pk=context.args["host"]).first()
+    if row is None:
+        return
+    if row.guests.exists() or any(pool.volumes.exists() for pool in row.pools.all()):
+        raise Conflict(f"Something was put on host {row.name} meanwhile.", hint="Look there, then remove it again.")
+    take_off_list(row)
+
+
+REMOVE_HOST = Workflow(
+    "host.remove", (Step("delete_copies", "Delete the copies of images there", _delete_copies),), on_success=_take_off_list
 )

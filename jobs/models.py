@@ -101,8 +101,10 @@ class Job(models.Model):
             models.Index(fields=["-created_at", "-id"], name="job_newest"),
             models.Index(fields=["tenant", "-created_at", "-id"], name="job_newest_of_tenant"),
             models.Index(fields=["state", "lease_expires_at"], name="job_sweep"),
+            models.Index(fields=["state", "-created_at", "-id"], name="job_newest_by_state"),
             models.Index(fields=["target_id", "-created_at"], name="job_of_target"),
             models.Index(fields=["host_id", "state"], name="job_of_host"),
+            models.Index(fields=["tenant", "state"], name="job_state_of_tenant"),
         ]
 
     def __str__(self) -> str:
@@ -152,3 +154,30 @@ class JobLogLine(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class ItemState(models.TextChoices):
+    PENDING = "pending", "waits for its turn"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+    SKIPPED = "skipped", "left out"
+
+
+class JobItem(models.Model):
+    """One of the many things a job over others was asked for, and what became of it."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField()
+    target_id = models.UUIDField()
+    target_name = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=16, choices=ItemState.choices, default=ItemState.PENDING)
+    child = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    message = models.CharField(max_length=1000, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["job", "position"], name="one_item_per_position")]
+
+    def __str__(self) -> str:
+        return f"{self.target_name} {self.state}"

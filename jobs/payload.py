@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from jobs.models import Job, JobLogLine, JobState, JobStep
+from jobs.models import Job, JobItem, JobLogLine, JobState, JobStep
 from jobs.workflow import registration_of
 from tenants.actor import Actor
 from tenants.policy import why_not
@@ -29,6 +29,8 @@ def full_payload(job: Job, *, detail: bool = False) -> dict[str, Any]:
         "progress": round(job.progress, 4),
         "step": job.step,
         "steps": [_step(row) for row in JobStep.objects.filter(job=job)] if detail else [],
+        "items": _items(job.pk) if detail and registration_of(job.kind).has_items else [],
+        "waits_for_host": waits_for_host(job),
         "bytes_done": job.bytes_done,
         "bytes_total": job.bytes_total,
         "target": {"type": job.target_type, "id": str(job.target_id), "name": job.target_name} if job.target_id else None,
@@ -43,6 +45,7 @@ def full_payload(job: Job, *, detail: bool = False) -> dict[str, Any]:
         "not_before": _time(job.not_before),
         "outcome": job.outcome,
         "error": job.error,
+        "placement": job.args.get("placement", ""),
         "log": _log(job.pk) if detail else [],
         "can_cancel": not why_not_cancel(job),
         "why_not_cancel": why_not_cancel(job),
@@ -60,7 +63,7 @@ def for_actor(actor: Actor, payload: dict[str, Any]) -> dict[str, Any]:
         reason = why_not(actor, f"job.{verb}", tenant_id) or payload[f"why_not_{verb}"]
         shown[f"can_{verb}"], shown[f"why_not_{verb}"] = not reason, reason
     if not actor.is_operator:
-        shown["host_id"] = None
+        shown["host_id"], shown["placement"] = None, ""
         if payload["error"]:
             shown["error"] = _tenant_error(payload["error"])
     return shown
@@ -72,9 +75,10 @@ def why_not_cancel(job: Job) -> str:
         return f"The job is {job.get_state_display()}."
     if job.is_undoing:
         return "The job is being undone already."
-    if not registration_of(job.kind).can_cancel:
-        return "This kind of job cannot be stopped half-way."
-    return ""
+    known = registration_of(job.kind)
+    if known.can_cancel or (known.can_cancel_queued and job.state == JobState.QUEUED):
+        return ""
+    return "This kind of job cannot be stopped half-way."
 
 
 def why_not_retry(job: Job) -> str:
@@ -86,6 +90,10 @@ def why_not_retry(job: Job) -> str:
     if not registration_of(job.kind).can_retry:
         return "What it left was removed: start it again from the beginning."
     return ""
+
+
+def waits_for_host(job: Job) -> bool:
+    return job.waiting_since is not None and job.state in (JobState.QUEUED, JobState.CANCELLING)
 
 
 def _tenant_error(error: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +112,19 @@ def _step(row: JobStep) -> dict[str, Any]:
         "started_at": _time(row.started_at),
         "finished_at": _time(row.finished_at),
     }
+
+
+def _items(job_id: UUID) -> list[dict[str, Any]]:
+    names = ("target_id", "target_name", "state", "child_id", "message")
+    return [
+        {
+            "target": {"id": str(row["target_id"]), "name": row["target_name"]},
+            "state": row["state"],
+            "job": str(row["child_id"]) if row["child_id"] else None,
+            "message": row["message"],
+        }
+        for row in JobItem.objects.filter(job_id=job_id).values(*names)
+    ]
 
 
 def _log(job_id: UUID) -> list[dict[str, Any]]:

@@ -23,12 +23,13 @@ from jobs.failure import plain_error
 from jobs.lease import LeaseHolder, LeaseKeeper, slot_name, worker_name
 from jobs.models import Job, JobState, JobStep, StepState
 from jobs.transitions import Lease
-from jobs.workflow import Cancelled, LeaseLost, NotYet, Step, Workflow, workflow_for
+from jobs.workflow import FOR_EVER, Cancelled, LeaseLost, NotYet, Step, Workflow, is_host_up, workflow_for
 
 logger = logging.getLogger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 15.0
 RETRY_UNDO_S = 30.0
+TRUST_WATCHER_AFTER_S = 60.0
 STARTED = (StepState.RUNNING, StepState.DONE, StepState.FAILED)
 
 
@@ -133,10 +134,10 @@ class _Run:
             self.current = step.title
             self.context.check_now()
             try:
+                self._spare_absent_host()
                 self._do(step, row, position)
             except NotYet as later:
-                transitions.wait(self.lease, later.seconds, for_host=False)
-                enqueue.send(self.job.pk, delay_s=later.seconds)
+                self._wait_for_others(later)
                 return False
             except HostUnreachable as error:
                 self._drop_connections()
@@ -197,6 +198,9 @@ class _Run:
                 step.undo(self.context)
             except (LeaseLost, OperationalError, InterfaceError):
                 raise
+            except NotYet as later:
+                self._wait_for_others(later)
+                return
             except HostUnreachable as error:
                 self._drop_connections()
                 if self._has_waited_s() < self.workflow.max_wait_s:
@@ -239,9 +243,25 @@ class _Run:
         """Doubles what was waited already: 2, 2, 4, 8, 15 s."""
         delay = min(max(self._has_waited_s(), FIRST_WAIT_S), LONGEST_WAIT_S)
         logger.info("Job %s, %s: %s; again in %.0f s", self.job.pk, self.current, error, delay)
-        self.context.log(f"{self.current}: the host does not answer. Trying again in {delay:.0f} s.", level="warning")
+        if not self._has_waited_s():
+            self.context.log(f"{self.current}: the host does not answer. The job goes on when it does.", level="warning")
         transitions.wait(self.lease, delay)
         enqueue.send(self.job.pk, delay_s=delay)
+
+    def _wait_for_others(self, later: NotYet) -> None:
+        transitions.wait(self.lease, later.seconds, for_host=False)
+        enqueue.send(self.job.pk, delay_s=later.seconds)
+
+    def _spare_absent_host(self) -> None:
+        """A long wait trusts the watcher: a hundred jobs that each try a dead host would leave no worker for the hosts that live."""
+        host_id = self.job.host_id
+        if (
+            self.workflow.max_wait_s == FOR_EVER
+            and host_id is not None
+            and self._has_waited_s() > TRUST_WATCHER_AFTER_S
+            and not is_host_up(host_id)
+        ):
+            raise HostUnreachable("Its watcher cannot reach it either.")
 
     def _has_waited_s(self) -> float:
         return (timezone.now() - self.waiting_since).total_seconds() if self.waiting_since else 0.0

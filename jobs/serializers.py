@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from jobs.models import JobState, StepState
+from jobs.models import ItemState, JobState, StepState
 from kvmweb.rest.fields import IdName
 from kvmweb.rest.pagination import PageQuery, both_ways, ordering_field, search_field
 
@@ -45,6 +45,18 @@ class LogLineShape(serializers.Serializer):
     text = serializers.CharField()
 
 
+class ItemTarget(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class ItemShape(serializers.Serializer):
+    target = ItemTarget()
+    state = serializers.ChoiceField(choices=ItemState.choices)
+    job = serializers.UUIDField(allow_null=True, help_text="Null when it was refused or has not had its turn.")
+    message = serializers.CharField(help_text="Why it failed or was left out.")
+
+
 class TargetShape(serializers.Serializer):
     type = serializers.CharField()
     id = serializers.CharField()
@@ -60,6 +72,8 @@ class JobShape(serializers.Serializer):
     progress = serializers.FloatField(min_value=0, max_value=1)
     step = serializers.CharField()
     steps = StepShape(many=True, help_text="Empty in lists.")
+    items = ItemShape(many=True, help_text="What became of each thing, for a job over many. Empty in lists.")
+    waits_for_host = serializers.BooleanField(help_text="Its host does not answer; it goes on by itself when it does.")
     bytes_done = serializers.IntegerField(allow_null=True)
     bytes_total = serializers.IntegerField(allow_null=True)
     target = TargetShape(allow_null=True)
@@ -74,6 +88,7 @@ class JobShape(serializers.Serializer):
     not_before = serializers.DateTimeField(allow_null=True)
     outcome = serializers.CharField()
     error = serializers.DictField(allow_null=True, help_text="code, message, hint, details, reference; null when nothing failed.")
+    placement = serializers.CharField(help_text="Why the guest was put on its host. Empty for tenants.")
     log = LogLineShape(many=True, help_text="Empty in lists.")
     can_cancel = serializers.BooleanField()
     why_not_cancel = serializers.CharField()

@@ -30,7 +30,7 @@ MakeJob = Callable[[], Job]
 
 IGNORED_FIELDS = {"version", "observed_at", "state_since", "updated_at"}
 IGNORED_APPS = {"jobs", "sessions", "contenttypes", "auth", "admin", "knox"}
-IGNORED_MODELS = {"tenants.AuditEntry", "tenants.IdempotencyRecord", "tenants.ApiToken"}
+IGNORED_MODELS = {"tenants.AuditEntry", "tenants.AuditLink", "tenants.IdempotencyRecord", "tenants.ApiToken"}
 
 
 class WorkerDied(BaseException):

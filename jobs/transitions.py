@@ -18,10 +18,12 @@ from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Coalesce, Now
 
 from jobs import notify
-from jobs.models import Job, JobState
+from jobs.models import ACTIVE_STATES, Job, JobState
 from jobs.workflow import LeaseLost
 
 LEASE_S = 15
+WAITS_FOR_HOST = "Waits for its host"
+"""Shown as the job's step: what a person sees of it in lists and in the tray."""
 HELD_STATES = (JobState.RUNNING, JobState.CANCELLING)
 
 DUE = Q(not_before__isnull=True) | Q(not_before__lte=Now())
@@ -114,14 +116,8 @@ def begin_undo(lease: Lease, error: dict[str, Any] | None) -> None:
 
 def wait(lease: Lease, seconds: float, *, for_host: bool = True) -> None:
     """Give the job back until its host may answer again, or, not `for_host`, until another job is further: that has no limit."""
-    write(
-        lease,
-        state=_back_to_waiting,
-        not_before=in_seconds(seconds),
-        waiting_since=Coalesce(F("waiting_since"), Now()) if for_host else None,
-        sent_at=Now(),
-        **_NO_LEASE,
-    )
+    waiting = {"waiting_since": Coalesce(F("waiting_since"), Now()), "step": WAITS_FOR_HOST} if for_host else {"waiting_since": None}
+    write(lease, state=_back_to_waiting, not_before=in_seconds(seconds), sent_at=Now(), **waiting, **_NO_LEASE)
 
 
 def finish(lease: Lease, state: JobState, **fields: Any) -> None:
@@ -135,10 +131,22 @@ def need_attention(lease: Lease, error: dict[str, Any], *, retry_in_s: float | N
     write(lease, state=JobState.NEEDS_ATTENTION, error=error, not_before=not_before, waiting_since=None, **_NO_LEASE)
 
 
-def request_cancel(job_id: UUID) -> bool:
-    """False when it is over, being undone, or being cancelled already."""
-    rows = Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING], is_undoing=False)
+def request_cancel(job_id: UUID, *, also_running: bool = True) -> bool:
+    """False when it is over, being undone, or being cancelled already; not `also_running`: when a worker has it, too."""
+    states = [JobState.QUEUED, JobState.RUNNING] if also_running else [JobState.QUEUED]
+    rows = Job.objects.filter(pk=job_id, state__in=states, is_undoing=False)
     return _changed(job_id, rows, state=JobState.CANCELLING, cancel_requested_at=Now(), not_before=None, sent_at=Now())
+
+
+def abandon_jobs_of(host_id: UUID, reason: str) -> bool:
+    """Its host will never answer: what waits for it is over, with nothing undone. False, and nothing changed, while a worker holds one."""
+    jobs = Job.objects.filter(host_id=host_id)
+    if jobs.filter(HELD).exists():
+        return False
+    for job in jobs.filter(state__in=ACTIVE_STATES):
+        rows = Job.objects.filter(pk=job.pk, lease_owner="", state__in=ACTIVE_STATES)
+        _changed(job.pk, rows, state=JobState.CANCELLED, step="", outcome=reason, finished_at=Now(), not_before=None, waiting_since=None)
+    return True
 
 
 def resume_undo(job_id: UUID) -> bool:

@@ -12,6 +12,7 @@ from jobs.models import ACTIVE_STATES, JobState
 from jobs.payload import job_payload
 from kvmweb.paging import page_of
 from kvmweb.requests import PageRequest, is_fragment
+from tenants.sessions import follows_choice, tenant_in_url
 
 CHIPS = (
     ("", "All", ()),
@@ -24,6 +25,7 @@ CHIPS = (
 
 @login_required
 @require_safe
+@follows_choice
 def job_list(request: PageRequest) -> HttpResponse:
     chosen, search = request.GET.get("state", ""), request.GET.get("search", "").strip()
     states = next((states for key, _, states in CHIPS if key == chosen), ())

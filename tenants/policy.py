@@ -111,6 +111,8 @@ _WORDS = {
     "tenant.view_as": "View the product as a tenant sees it",
     "token.create": "Create an API token of one's own",
     "token.delete": "Delete an API token of one's own",
+    "ssh_key.create": "Keep an SSH key of one's own",
+    "ssh_key.delete": "Delete an SSH key of one's own",
 }
 
 

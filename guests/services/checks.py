@@ -76,9 +76,7 @@ def check_create(tenant: Tenant, request: CreateGuest) -> None:
     problems["disk_gib"] = _why_not_disk(request)
     if not problems["memory_mib"] and request.memory_mib < request.image.min_memory_mib:
         problems["memory_mib"] = f"This image needs at least {request.image.min_memory_mib} MiB."
-    raise_if_any(problems)
-    if request.cloud_init is not None:
-        cloudinit.check(request.cloud_init)
+    raise_if_any(problems | (cloudinit.problems_of(request.cloud_init) if request.cloud_init is not None else {}))
 
 
 def raise_if_any(problems: Problems) -> None:

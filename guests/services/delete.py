@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guests.live import touch
+from guests.live import hand_over
 from guests.models import Guest
 from jobs.models import Job
 from jobs.services import submit
@@ -17,7 +17,7 @@ def delete_guest(actor: Actor, guest: Guest, *, delete_disks: bool = True, confi
 
     A guest that its host no longer has can be deleted too. Raises Conflict when it is protected, Busy while a job works on it.
     """
-    row = Guest.objects.select_for_update().get(pk=guest.pk)
+    row = Guest.objects.select_for_update(of=("self",)).select_related("host", "tenant", "image").get(pk=guest.pk)
     if confirm_name is not None and confirm_name != row.name:
         raise InvalidInput(fields={"confirm_name": f"Type the name of the guest: {row.name}."})
     if row.is_protected:
@@ -32,5 +32,5 @@ def delete_guest(actor: Actor, guest: Guest, *, delete_disks: bool = True, confi
         exclusive_key=f"guest:{row.pk}",
         args={"guest_id": str(row.pk), "delete_disks": delete_disks},
     )
-    touch(row.pk)
+    hand_over(row, job)
     return job

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guests.live import touch
+from guests.live import hand_over
 from guests.models import Guest
 from guests.states import DESIRED_AFTER, why_not_in
 from hosts.models import HostState
@@ -86,7 +86,7 @@ POWER: dict[str, Callable[..., Job]] = {
 
 
 def _submit(actor: Actor, guest: Guest, verb: str, *, title: str, args: dict[str, Any] | None = None) -> Job:
-    row = Guest.objects.select_for_update(of=("self",)).select_related("host", "tenant").get(pk=guest.pk)
+    row = Guest.objects.select_for_update(of=("self",)).select_related("host", "tenant", "image").get(pk=guest.pk)
     _refuse_in_wrong_state(row, verb)
     job = submit(
         actor,
@@ -98,7 +98,7 @@ def _submit(actor: Actor, guest: Guest, verb: str, *, title: str, args: dict[str
         exclusive_key=f"guest:{row.pk}",
         args={"guest_id": str(row.pk), **(args or {})},
     )
-    touch(row.pk, desired_state=DESIRED_AFTER[verb])
+    hand_over(row, job, desired_state=DESIRED_AFTER[verb])
     return job
 
 

@@ -10,12 +10,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from guests.forms import CreateGuestForm
 from guests.services.create import create_guests
 from kvmweb.requests import PageRequest
+from tenants.sessions import chosen_tenant
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: PageRequest) -> HttpResponse:
-    form = CreateGuestForm(request.actor, request.POST or None, initial=request.GET.dict())
+    form = CreateGuestForm(request.actor, request.POST or None, initial={"tenant": chosen_tenant(request), **request.GET.dict()})
     if form.is_valid():
         with form.showing_refusals():
             created = create_guests(request.actor, form.owner, form.as_request())

@@ -17,6 +17,7 @@ from guests.views.timeline import timeline_of
 from kvmweb.context import shell_of
 from kvmweb.paging import page_of
 from kvmweb.requests import PageRequest, is_fragment
+from tenants.sessions import follows_choice
 
 CHIPS = (("All", ""), ("Running", "running"), ("Stopped", "shutoff"), ("Paused", "paused,suspended"))
 TABS = (("overview", "Overview"), ("hardware", "Hardware"), ("timeline", "Timeline"))
@@ -24,6 +25,7 @@ TABS = (("overview", "Overview"), ("hardware", "Hardware"), ("timeline", "Timeli
 
 @login_required
 @require_safe
+@follows_choice
 def guest_list(request: PageRequest) -> HttpResponse:
     wanted = filter_of(request.GET)
     page = page_of(columns_of(selectors.guest_list(request.actor, wanted)), request.GET.get("page", ""))

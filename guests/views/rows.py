@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 
 from guests.actions import GuestFacts, reason_against
 from guests.models import Guest
-from guests.payload import Payload
-from guests.states import is_stale, state_label
+from guests.payload import Payload, label_with
+from guests.states import is_stale
 from jobs.models import Job
 from jobs.selectors import active_jobs_for
 from kvmweb.words import TONES, size_of_mib
@@ -73,7 +73,7 @@ def _row(actor: Actor, guest: Row, job: Job | None) -> Row:
         "id": SafeString(guest["id"]),
         "name": guest["name"],
         "tone": tone_of(guest["state"], is_missing=guest["is_missing"], is_busy=job is not None),
-        "words": state_label(guest["state"], is_missing=guest["is_missing"], job_kind=job.kind if job else ""),
+        "words": label_with(job, guest["state"], is_missing=guest["is_missing"]),
         "is_stale": is_stale(host_state=guest["host__state"], seen_at=seen_at, now=timezone.now()),
         "tags": guest["tags"][:3],
         "host_id": SafeString(guest["host_id"]),

@@ -32,4 +32,6 @@ CREATE_GUEST = Workflow(
     on_failure=_forget,
 )
 
-CREATE_GUESTS = Workflow("guest.create_many", (Step("wait_for_all", "Create the guests", create_many.wait_for_all),))
+CREATE_GUESTS = Workflow(
+    "guest.create_many", (Step("wait_for_all", "Create the guests", create_many.wait_for_all, create_many.wait_for_undos),)
+)

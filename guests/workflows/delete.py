@@ -5,7 +5,7 @@ from __future__ import annotations
 from guests.live import touch
 from guests.removal import remove_guest
 from guests.steps import delete
-from jobs.workflow import JobContext, Step, Workflow
+from jobs.workflow import FOR_EVER, JobContext, Step, Workflow
 
 
 def _forget(context: JobContext) -> None:
@@ -25,4 +25,6 @@ DELETE_GUEST = Workflow(
     ),
     on_success=_forget,
     on_failure=_keep,
+    # Whoever wants it gone wants it gone when its host is back, too. Until then the job can be cancelled.
+    max_wait_s=FOR_EVER,
 )

@@ -25,14 +25,19 @@ class StrictSerializer(serializers.Serializer):
     later: ClassVar[tuple[str, ...]] = ()
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            allowed = ", ".join(self.fields) or "none"
-            unknown = {name: [self._refusal(name, allowed)] for name in data if name not in self.fields}
-            if unknown:
-                raise serializers.ValidationError(unknown)
-        else:
+        """Every wrong field is named at once, the unknown ones among them."""
+        if not isinstance(data, Mapping):
             raise serializers.ValidationError({"body": ["Send a JSON object."]})
-        return super().to_internal_value(data)
+        allowed = ", ".join(self.fields) or "none"
+        wrong: dict[str, Any] = {name: [self._refusal(name, allowed)] for name in data if name not in self.fields}
+        value = None
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            wrong |= error.detail if isinstance(error.detail, dict) else {"body": error.detail}
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return value
 
     def _refusal(self, name: str, allowed: str) -> str:
         if name in self.later:
@@ -75,11 +80,13 @@ def name_is_plain(value: str) -> None:
 
 class Whole(serializers.IntegerField):
     def __init__(self, *, min_value: int = 0, max_value: int = LARGEST_INT, **kwargs: Any) -> None:
-        super().__init__(min_value=min_value, max_value=max_value, **kwargs)
+        allowed = f"Send a whole number from {min_value} to {max_value}."
+        messages = dict.fromkeys(("invalid", "min_value", "max_value"), allowed)
+        super().__init__(min_value=min_value, max_value=max_value, error_messages=messages, **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
-            raise serializers.ValidationError(f"Send a whole number from {self.min_value} to {self.max_value}.")
+            self.fail("invalid")
         return data
 
 
@@ -91,7 +98,15 @@ class Flag(serializers.BooleanField):
 
 
 class Choice(serializers.ChoiceField):
+    """`later`: choices of the contract that this version does not have yet."""
+
+    def __init__(self, *, later: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.later = later
+
     def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str) and data in self.later:
+            raise serializers.ValidationError(f"Not supported yet. Choose {' or '.join(self.choices)}.")
         if not isinstance(data, str) or data not in self.choices:
             raise serializers.ValidationError(f"Choose one of {', '.join(self.choices)}.")
         return data

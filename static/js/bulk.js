@@ -1,10 +1,10 @@
-// Selected rows and the bar for them. Orders go out a few at a time; the answer names what was refused.
+// Selected rows and the bar for them. One job goes through them; its answer names what was refused.
 import { $, $$, on } from "./dom.js";
-import { confirmed, press } from "./power.js";
-import { toast } from "./toasts.js";
+import { api } from "./api.js";
+import { confirmed } from "./power.js";
+import { toast, toastError } from "./toasts.js";
 
 const idOf = (box) => box.closest("[data-guest]").dataset.guest;
-const AT_ONCE = 6;
 const WORDS = { start: "Start", shutdown: "Shut down", reboot: "Reboot", suspend: "Pause", resume: "Resume", "force-off": "Force off" };
 let picked = new Map(); // id -> name
 let last = null;
@@ -56,17 +56,14 @@ on("click", "[data-bulk-verb]", async (event, button) => {
   const wanted = [...picked];
   const names = wanted.slice(0, 5).map(([, name]) => name).join(", ") + (wanted.length > 5 ? ` and ${wanted.length - 5} more` : "");
   if (verb === "force-off" && !(await confirmed(`Force off ${wanted.length} guests?`, `${names}. They lose what they have not written to disk.`, "Force off"))) return;
-  const refused = [];
-  const waiting = [...wanted];
-  const work = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      await press(next[0], verb).catch((error) => refused.push(error));
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  const done = wanted.length - refused.length;
-  if (done) toast(`${WORDS[verb]}: ${done} job${done === 1 ? "" : "s"} started.`, { level: "success" });
-  if (refused.length) toast(`${WORDS[verb]}: ${refused.length} refused.`, { level: "error", hint: [...new Set(refused.map((error) => error.message))].slice(0, 3).join(" ") });
+  try {
+    const { job } = await api("POST", "guests/bulk/", { action: verb, ids: wanted.map(([id]) => id) });
+    const refused = job.items.filter((item) => item.state === "failed");
+    toast(`${WORDS[verb]}: ${wanted.length - refused.length} under way.`, { level: "success" });
+    if (refused.length) toast(`${WORDS[verb]}: ${refused.length} refused.`, { level: "error", hint: [...new Set(refused.map((item) => item.message))].slice(0, 3).join(" ") });
+  } catch (error) {
+    toastError(error);
+  }
   picked = new Map();
   show();
 });

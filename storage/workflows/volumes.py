@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.workflow import JobContext, Step, Workflow
+from jobs.workflow import FOR_EVER, JobContext, Step, Workflow
 from live import publish
 from storage.models import Volume
 
@@ -24,4 +24,10 @@ def _keep(context: JobContext) -> None:
     Volume.objects.filter(pk=context.args["volume_id"]).update(state=Volume.State.READY)
 
 
-DELETE_VOLUME = Workflow("volume.delete", (Step("delete_file", "Delete the file", _delete_file),), on_success=_forget, on_failure=_keep)
+DELETE_VOLUME = Workflow(
+    "volume.delete",
+    (Step("delete_file", "Delete the file", _delete_file),),
+    on_success=_forget,
+    on_failure=_keep,
+    max_wait_s=FOR_EVER,
+)

@@ -204,15 +204,27 @@ def test_a_console_ticket(member: User, viewer: User, make_guest: MakeGuest, api
     assert api_for(member).post(path, {"kind": "spice"}).status_code == 400
 
 
-def test_bulk_answers_for_each(member: User, make_guest: MakeGuest, other_tenant: Tenant, api_for: Api) -> None:
+def test_bulk_is_one_job_that_answers_for_each(member: User, make_guest: MakeGuest, other_tenant: Tenant, api_for: Api) -> None:
     off, on, foreign = make_guest("a"), make_guest("b", state="running"), make_guest("c", tenant=other_tenant)
-    answer = api_for(member).post(
-        "/api/v1/guests/bulk/", {"action": "start", "ids": [str(off.pk), str(on.pk), str(foreign.pk), str(uuid4())]}
-    )
+    ids = [str(off.pk), str(on.pk), str(foreign.pk), str(uuid4())]
+    answer = api_for(member).post("/api/v1/guests/bulk/", {"action": "start", "ids": ids})
     assert answer.status_code == 202, answer.content
-    assert [item["status"] for item in answer.json()["results"]] == [202, 409, 404, 404]
-    assert (answer.json()["accepted"], answer.json()["refused"]) == (1, 3)
-    assert Job.objects.get().target_id == off.pk
+    items = answer.json()["job"]["items"]
+    assert [(item["target"]["id"], item["state"]) for item in items] == list(
+        zip(ids, ["pending", "failed", "failed", "failed"], strict=True)
+    )
+    assert items[1]["message"] == "It is running already."
+    assert items[2]["message"] == items[3]["message"]
+    assert items[2]["target"]["name"] == ""
+    assert Job.objects.get().kind == "guest.bulk"
+
+
+def test_bulk_takes_ids_or_a_filter(member: User, make_guest: MakeGuest, api_for: Api) -> None:
+    make_guest("web-1"), make_guest("web-2"), make_guest("db-1")
+    for wrong in ({}, {"ids": [str(uuid4())], "filter": {}}):
+        assert "ids" in api_for(member).post("/api/v1/guests/bulk/", {"action": "start", **wrong}).json()["error"]["details"]["fields"]
+    answer = api_for(member).post("/api/v1/guests/bulk/", {"action": "start", "filter": {"search": "web"}})
+    assert [item["target"]["name"] for item in answer.json()["job"]["items"]] == ["web-1", "web-2"]
 
 
 def test_the_timeline_tells_jobs_and_refusals(member: User, viewer: User, make_guest: MakeGuest, api_for: Api) -> None:
