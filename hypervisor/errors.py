@@ -24,6 +24,10 @@ class Refused(HypervisorError):
     """The host understood and said no: wrong state, bad definition, no resources, no permission."""
 
 
+class Conflict(Refused):
+    """What is there is no longer what the caller thought: look again and decide anew."""
+
+
 class NoSpace(Refused):
     """The pool or its file system is full."""
 

@@ -34,6 +34,8 @@ class Faults:
     answer_limit_s: float = 20.0
     guests_ignoring_shutdown: set[UUID] = field(default_factory=set)
     all_guests_ignore_shutdown: bool = False
+    guests_holding_on: set[UUID] = field(default_factory=set)
+    """These do not let go of a device that is unplugged while they run."""
     calls: Counter[str] = field(default_factory=Counter)
     connects: int = 0
     _planned: dict[str, _Planned] = field(default_factory=dict)

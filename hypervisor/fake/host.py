@@ -13,12 +13,12 @@ from uuid import UUID
 
 from hypervisor.errors import AlreadyExists, NotFoundOnHost, Refused
 from hypervisor.fake.calls import call
+from hypervisor.fake.changes import FakeGuestChanges
 from hypervisor.fake.machine import FakeGuest
 from hypervisor.fake.storage import FakeStorage
 from hypervisor.observed import EventKind, GuestState, GuestStats, HostEvent, HostLoad, ObservedGuest, ObservedHost, PowerState
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.allowlist import check_guest
-from hypervisor.xml.disk import edit_eject
 from hypervisor.xml.guest import build_guest, edit_size, parse_guest
 from hypervisor.xml.safe import parse_xml, to_text
 
@@ -51,7 +51,7 @@ class FakeSerialLine:
                 self._guests.sendall(data)
 
 
-class FakeHost(FakeStorage):
+class FakeHost(FakeGuestChanges, FakeStorage):
     # observing
     @call
     def info(self) -> ObservedHost:
@@ -134,7 +134,7 @@ class FakeHost(FakeStorage):
     def define_guest(self, spec: GuestSpec) -> None:
         machine = self.machine
         xml = to_text(build_guest(spec))
-        check_guest(parse_xml(xml), pool_paths=[pool.spec.path for pool in machine.pools.values()])
+        check_guest(parse_xml(xml), pool_paths=self._pool_paths(), host_devices=spec.host_devices)
         if any(guest.name == spec.name and guest.uuid != spec.uuid for guest in machine.guests.values()):
             raise AlreadyExists(f'A guest named "{spec.name}" exists on host {machine.label} already.')
         guest = machine.guests.setdefault(spec.uuid, FakeGuest(spec.uuid, xml))
@@ -210,14 +210,6 @@ class FakeHost(FakeStorage):
         guest = self.machine.guest(uuid)
         definition = parse_xml(guest.xml)
         edit_size(definition, vcpus=vcpus, memory_mib=memory_mib)
-        guest.xml = to_text(definition)
-        self.machine.tell(EventKind.GUEST, guest, definition_changed=True)
-
-    @call
-    def eject_media(self, uuid: UUID, target: str) -> None:
-        guest = self.machine.guest(uuid)
-        definition = parse_xml(guest.xml)
-        edit_eject(definition, target)
         guest.xml = to_text(definition)
         self.machine.tell(EventKind.GUEST, guest, definition_changed=True)
 

@@ -25,6 +25,9 @@ Listener = Callable[[HostEvent], None]
 class FakeGuest:
     uuid: UUID
     xml: str
+    """The definition."""
+    live_xml: str = ""
+    """What runs; "" while stopped."""
     power_state: PowerState = PowerState.SHUTOFF
     is_persistent: bool = True
     autostart: bool = False
@@ -121,6 +124,13 @@ class FakeMachine:
         except KeyError:
             raise NotFoundOnHost(f'Pool "{name}" does not exist on host {self.label}.') from None
 
+    def volume_at(self, path: str) -> FakeVolume:
+        for pool in self.pools.values():
+            for volume in pool.volumes.values():
+                if volume.path == path:
+                    return volume
+        raise NotFoundOnHost(f"No file {path} on host {self.label}.")
+
     def tell(self, kind: EventKind, guest: FakeGuest | None = None, *, name: str = "", definition_changed: bool = False) -> None:
         """Send an event to every subscriber, in this thread."""
         event = HostEvent(
@@ -136,8 +146,11 @@ class FakeMachine:
 
     def set_power(self, guest: FakeGuest, state: PowerState) -> None:
         """Move a guest to `state` and tell; a transient guest that stops is gone."""
+        if not guest.is_active and state is not PowerState.SHUTOFF:
+            guest.live_xml = guest.xml
         guest.power_state = state
         if state is PowerState.SHUTOFF:
+            guest.live_xml = ""
             for uuid, end_line in self.serial_lines:
                 if uuid == guest.uuid:
                     end_line()

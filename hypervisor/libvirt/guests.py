@@ -11,7 +11,7 @@ from uuid import UUID
 import libvirt
 
 from hypervisor.errors import NotFoundOnHost, Refused, Unsupported
-from hypervisor.libvirt.base import Connected, still_there
+from hypervisor.libvirt.devices import DeviceCalls
 from hypervisor.libvirt.serial import StreamLine
 from hypervisor.libvirt.stats import stats_of
 from hypervisor.libvirt.translate import is_code, translated, translated_error
@@ -20,9 +20,7 @@ from hypervisor.picture import to_png
 from hypervisor.port import SerialLine
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.allowlist import check_guest
-from hypervisor.xml.disk import edit_eject
 from hypervisor.xml.guest import build_guest, edit_size, parse_guest
-from hypervisor.xml.pool import parse_pool
 from hypervisor.xml.safe import parse_xml, to_text
 
 POWER_STATES: dict[int, PowerState] = {
@@ -54,7 +52,7 @@ def _uuid_of(raw: bytes) -> UUID:
     return UUID(bytes=raw)
 
 
-class GuestCalls(Connected):
+class GuestCalls(DeviceCalls):
     @translated
     def guest_states(self) -> list[GuestState]:
         # name() and UUID() read what the one bulk answer brought along: no further round trip.
@@ -109,7 +107,7 @@ class GuestCalls(Connected):
     @translated
     def define_guest(self, spec: GuestSpec) -> None:
         text = to_text(build_guest(spec, virt_type="test" if self.is_test_driver else None))
-        check_guest(parse_xml(text), pool_paths=self._pool_paths())
+        check_guest(parse_xml(text), pool_paths=self._pool_paths(), host_devices=spec.host_devices)
         self._connection.defineXMLFlags(text, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
     def undefine_guest(self, uuid: UUID) -> None:
@@ -159,21 +157,9 @@ class GuestCalls(Connected):
 
     @translated
     def resize_guest(self, uuid: UUID, *, vcpus: int | None, memory_mib: int | None) -> None:
-        definition = parse_xml(self._guest(uuid).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE))
+        definition = self._definition(uuid)
         edit_size(definition, vcpus=vcpus, memory_mib=memory_mib)
-        self._connection.defineXMLFlags(to_text(definition), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
-
-    @translated
-    def eject_media(self, uuid: UUID, target: str) -> None:
-        domain = self._guest(uuid)
-        if domain.isActive():
-            drive = edit_eject(parse_xml(domain.XMLDesc(0)), target)
-            # Forced: a guest that has mounted the medium locks the tray.
-            domain.updateDeviceFlags(to_text(drive), libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE)
-        if domain.isPersistent():
-            definition = parse_xml(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE))
-            edit_eject(definition, target)
-            self._connection.defineXMLFlags(to_text(definition), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        self._define(definition)
 
     @translated
     def screenshot(self, uuid: UUID) -> bytes:
@@ -199,10 +185,6 @@ class GuestCalls(Connected):
         stream = self._connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
         self._guest(uuid).openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE if take_over else 0)
         return StreamLine(stream)
-
-    @translated
-    def _pool_paths(self) -> list[str]:
-        return still_there(lambda pool: parse_pool(pool.XMLDesc(0)).path, self._connection.listAllStoragePools(0))
 
     @translated
     def _unless_already(self, uuid: UUID, verb: str, is_already: Any) -> None:

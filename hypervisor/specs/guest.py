@@ -25,7 +25,7 @@ class Topology:
 
 @dataclass(frozen=True, slots=True)
 class CpuSpec:
-    """mode "" is the best that stays movable: host-model with hardware virtualisation, maximum under emulation. `model` with "custom" only."""
+    """mode "" is the best that stays movable: host-model with hardware virtualisation, maximum under emulation. `model` is for "custom"."""
 
     mode: Literal["", "host-passthrough", "host-model", "maximum", "custom"] = ""
     model: str = ""

@@ -20,7 +20,7 @@ from hypervisor.xml.host_device import parse_host_device
 from hypervisor.xml.machine import ENLIGHTENMENTS, LIBOSINFO
 
 LOOPBACK = {"127.0.0.1", "::1"}
-_ADDRESS = {"type", "domain", "bus", "slot", "function", "controller", "target", "unit", "port", "multifunction"}
+_ADDRESS = {"type", "domain", "bus", "slot", "function", "controller", "target", "unit", "port", "multifunction", "device"}
 
 ALLOWED: dict[str, set[str]] = {
     "domain": {"type"},
@@ -86,7 +86,18 @@ ALLOWED: dict[str, set[str]] = {
     "domain/devices": set(),
     "domain/devices/emulator": set(),
     "domain/devices/disk": {"type", "device"},
-    "domain/devices/disk/driver": {"name", "type", "discard", "cache", "io", "detect_zeroes", "iothread", "error_policy", "rerror_policy", "queues"},
+    "domain/devices/disk/driver": {
+        "name",
+        "type",
+        "discard",
+        "cache",
+        "io",
+        "detect_zeroes",
+        "iothread",
+        "error_policy",
+        "rerror_policy",
+        "queues",
+    },
     "domain/devices/disk/source": {"file", "index"},
     "domain/devices/disk/target": {"dev", "bus", "tray"},
     "domain/devices/disk/readonly": set(),
@@ -233,6 +244,9 @@ def _foreign_files(root: etree._Element, trusted_files: Collection[str]) -> Iter
         for found in root.findall(path):
             named = {(found.text or "").strip(), str(found.get("template", ""))} - {""}
             for file in sorted(named - set(trusted_files)):
+                own_store = f"{posixpath.dirname(file)}/{root.findtext('name')}_VARS.fd"  # as libvirt names it
+                if path == "os/nvram" and file == own_store and posixpath.dirname(file) in trusted_files:
+                    continue
                 yield f"file {file} at domain/{path}"
 
 

@@ -145,4 +145,3 @@ def parse_disk(disk: etree._Element) -> ObservedDisk:
         format=attribute_at(disk, "driver", "type"),
         is_read_only=disk.find("readonly") is not None,
     )
-

@@ -7,7 +7,7 @@ from lxml import etree
 from hypervisor.errors import Refused
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.definition import parse_spec
-from hypervisor.xml.guest import VirtType, build_guest
+from hypervisor.xml.guest import VirtType, build_guest, edit_topology
 from hypervisor.xml.merge import merge
 
 
@@ -41,3 +41,28 @@ def _forget_firmware(guest: etree._Element) -> None:
         for tag in ("loader", "nvram", "firmware"):
             for found in os.findall(tag):
                 os.remove(found)
+
+
+def edit_vcpus(guest: etree._Element, vcpus: int, *, maximum: int) -> None:
+    """`maximum` of them, `vcpus` of which are there when it starts."""
+    vcpu = guest.find("vcpu")
+    if vcpu is None:
+        vcpu = etree.SubElement(guest, "vcpu")
+    if vcpu.text != str(maximum):
+        vcpu.text = str(maximum)
+        edit_topology(guest, maximum)
+    vcpu.attrib.pop("current", "")
+    if maximum != vcpus:
+        vcpu.set("current", str(vcpus))
+    for listed in guest.findall("vcpus"):  # libvirt's list of each vCPU's state, which it makes again
+        guest.remove(listed)
+
+
+def edit_memory(guest: etree._Element, memory_mib: int, *, maximum_mib: int) -> None:
+    """`maximum_mib` of memory, of which the balloon leaves the guest `memory_mib`."""
+    for name, mib in (("memory", maximum_mib), ("currentMemory", memory_mib)):
+        element = guest.find(name)
+        if element is None:
+            element = etree.SubElement(guest, name)
+        element.text = str(mib * 1024)
+        element.set("unit", "KiB")

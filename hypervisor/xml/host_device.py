@@ -28,9 +28,7 @@ def build_host_device(spec: HostDeviceSpec) -> etree._Element:
     if isinstance(spec, PciDevice):
         # managed: libvirt takes the device from its host driver at start and gives it back at the end.
         source = E.source(
-            E.address(
-                domain=f"0x{spec.domain:04x}", bus=f"0x{spec.bus:02x}", slot=f"0x{spec.slot:02x}", function=f"0x{spec.function:x}"
-            )
+            E.address(domain=f"0x{spec.domain:04x}", bus=f"0x{spec.bus:02x}", slot=f"0x{spec.slot:02x}", function=f"0x{spec.function:x}")
         )
         return E.hostdev(source, mode="subsystem", type="pci", managed="yes")
     source = E.source(E.vendor(id=f"0x{spec.vendor_id:04x}"), E.product(id=f"0x{spec.product_id:04x}"))

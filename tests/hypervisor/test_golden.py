@@ -10,8 +10,26 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from hypervisor.specs import DiskSpec, GuestSpec, NetworkSpec, NicSpec, PoolSpec, VolumeSpec
+from hypervisor.specs import (
+    Bandwidth,
+    CpuSpec,
+    DiskLimits,
+    DiskSpec,
+    GuestSpec,
+    NetworkSpec,
+    NicSpec,
+    NumaCell,
+    PciDevice,
+    PoolSpec,
+    Rate,
+    Topology,
+    UsbDevice,
+    VcpuPin,
+    VolumeSpec,
+    Watchdog,
+)
 from hypervisor.xml.allowlist import check_guest
+from hypervisor.xml.definition import parse_spec
 from hypervisor.xml.guest import build_guest
 from hypervisor.xml.network import build_network
 from hypervisor.xml.pool import build_pool
@@ -29,7 +47,10 @@ BUILT: dict[str, tuple[etree._Element, str, Any]] = {
     **{f"network-{name}": (build_network(spec), "network.rng", spec) for name, spec in NETWORKS.items()},
 }
 
-SPEC_CLASSES = (GuestSpec, DiskSpec, NicSpec, VolumeSpec, PoolSpec, NetworkSpec)
+SPEC_CLASSES = (
+    GuestSpec, DiskSpec, DiskLimits, NicSpec, Bandwidth, Rate, CpuSpec, Topology, NumaCell, VcpuPin, Watchdog, PciDevice, UsbDevice,
+    VolumeSpec, PoolSpec, NetworkSpec,
+)  # fmt: skip
 NOT_IN_XML = {
     (GuestSpec, "autostart"),  # a call of its own: set_autostart
     (PoolSpec, "autostart"),
@@ -55,7 +76,12 @@ def test_golden_files_are_true_to_libvirts_schema(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in BUILT if name.startswith("guest-")])
 def test_golden_guests_pass_the_allow_list(name: str) -> None:
-    check_guest(parse_xml((GOLDEN / f"{name}.xml").read_text()), pool_paths=["/pool"])
+    check_guest(parse_xml((GOLDEN / f"{name}.xml").read_text()), pool_paths=["/pool"], host_devices=BUILT[name][2].host_devices)
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_what_we_build_reads_back_as_it_was_meant(name: str) -> None:
+    assert parse_spec(build_guest(GUESTS[name])) == GUESTS[name]
 
 
 def test_every_golden_file_is_built_by_somebody() -> None:
@@ -78,7 +104,7 @@ def _shows(spec: Any, spec_class: type, field: str) -> bool:
 
 
 OTHER_VALUES: dict[str, Any] = {
-    "uuid": GUESTS["plain"].uuid.__class__(int=9),
+    "uuid": (GUESTS["plain"].uuid.__class__(int=9),),
     "acceleration": ("kvm", "qemu"),
     "machine": ("q35", "pc"),
     "video": ("virtio", "vga"),
@@ -88,24 +114,38 @@ OTHER_VALUES: dict[str, Any] = {
     "format": ("raw", "qcow2"),
     "backing_format": ("raw", "qcow2"),
     "forward": ("nat", "isolated"),
-    "disks": ((),),
-    "nics": ((),),
     "boot_order": (None, 7),
+    "firmware": ("bios", "uefi", "uefi-secure"),
+    "clock": ("utc", "localtime"),
+    "display": ("socket", "loopback", "none"),
+    "discard": ("unmap", "ignore"),
+    "mode": ("maximum", "host-passthrough"),
+    "watchdog": (None,),
+    "cpu": (CpuSpec("maximum"),),
+    "topology": (None,),
+    "limits": (DiskLimits(),),
+    "bandwidth": (Bandwidth(),),
+    "receive": (None,),
+    "send": (None,),
 }
 
 
 def _with_field_changed(spec: Any, spec_class: Any, field: str) -> list[Any]:
+    """Every variant of `spec` with `field` of one `spec_class` in it changed."""
     if type(spec) is spec_class:
         value = getattr(spec, field)
-        others = OTHER_VALUES.get(field) or {bool: (True, False), int: (4242,), str: ("another",)}[type(value)]
-        others = others if isinstance(others, tuple) else (others,)
+        if isinstance(value, tuple):
+            return [replace(spec, **{field: ()})] if value else []
+        others = OTHER_VALUES.get(field) if not isinstance(value, int) or isinstance(value, bool) else None
+        others = others or {bool: (True, False), int: (4242,), str: ("another",), type(None): (4242,)}[type(value)]
         return [replace(spec, **{field: other}) for other in others if other != value]
     changed = []
     for outer in fields(spec):
-        parts = getattr(spec, outer.name)
-        if isinstance(parts, tuple):
-            for index, part in enumerate(parts):
-                if is_dataclass(part) and not isinstance(part, type):
-                    for new in _with_field_changed(part, spec_class, field):
-                        changed.append(replace(spec, **{outer.name: (*parts[:index], new, *parts[index + 1 :])}))
+        part = getattr(spec, outer.name)
+        parts = part if isinstance(part, tuple) else (part,)
+        for index, one in enumerate(parts):
+            if is_dataclass(one) and not isinstance(one, type):
+                for new in _with_field_changed(one, spec_class, field):
+                    now = (*parts[:index], new, *parts[index + 1 :]) if isinstance(part, tuple) else new
+                    changed.append(replace(spec, **{outer.name: now}))
     return changed
