@@ -2,7 +2,8 @@
 
 from tenants.models.audit import AuditCursor, AuditEntry, AuditLink
 from tenants.models.idempotency import IdempotencyRecord
-from tenants.models.quota import Quota
+from tenants.models.invitation import Invitation
+from tenants.models.quota import Quota, QuotaChange, QuotaDefault, QuotaRequest, QuotaRequestState, TenantQuota
 from tenants.models.tenant import Membership, Tenant, TenantRole
 from tenants.models.token import ApiToken, TokenScope
 from tenants.models.user import SystemRole, User
@@ -13,10 +14,16 @@ __all__ = [
     "AuditEntry",
     "AuditLink",
     "IdempotencyRecord",
+    "Invitation",
     "Membership",
     "Quota",
+    "QuotaChange",
+    "QuotaDefault",
+    "QuotaRequest",
+    "QuotaRequestState",
     "SystemRole",
     "Tenant",
+    "TenantQuota",
     "TenantRole",
     "TokenScope",
     "User",
