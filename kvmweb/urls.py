@@ -16,6 +16,7 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
     path("api/v1/", include("kvmweb.api_urls")),
+    path("", include("accounts.urls")),
     path("", include("tenants.urls")),
     path("", include("console.urls")),
     path("guests/", include("guests.urls")),

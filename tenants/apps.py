@@ -6,7 +6,6 @@ class TenantsConfig(AppConfig):
     name = "tenants"
 
     def ready(self) -> None:
-        from tenants import login_limit  # noqa: F401  (its signal receivers)
         from tenants.audit import triggers
 
         post_migrate.connect(triggers.ensure, sender=self, dispatch_uid="audit triggers")

@@ -1,4 +1,4 @@
-"""The login form and the form for one's own password."""
+"""Forms of tenants, their people and invitations."""
 
 from __future__ import annotations
 
@@ -6,32 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.utils import timezone
 
-from kvmweb.forms import KvmwebForm, dress
-from tenants import login_limit
+from kvmweb.forms import KvmwebForm
 from tenants.models import TenantRole, User
-
-
-class LoginForm(AuthenticationForm):
-    """One sentence for every failure: which part was wrong, or whether the account exists, is not told."""
-
-    error_messages = {
-        "invalid_login": "That user name and password do not match an account.",
-        "inactive": "That user name and password do not match an account.",
-        "too_many": "Too many attempts. Wait five minutes, then try again.",
-    }
-
-    def clean(self) -> dict[str, Any]:
-        login_limit.check(self)
-        return super().clean()
-
-
-class OwnPasswordForm(PasswordChangeForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        dress(self)
 
 
 class ConfirmForm(KvmwebForm):

@@ -1,14 +1,10 @@
-"""Login, logout, password; tenants, their people, invitations, permissions."""
+"""Tenants, their people, invitations, permissions."""
 
-from django.contrib.auth.decorators import login_required
 from django.urls import path
 
-from tenants.views import access, invitations, login, members, tenants, viewing
+from tenants.views import access, invitations, members, tenants, viewing
 
 urlpatterns = [
-    path("login/", login.Login.as_view(), name="login"),
-    path("logout/", login.Logout.as_view(), name="logout"),
-    path("password/", login_required(login.ChangePassword.as_view()), name="password"),
     path("invite/<str:token>/", invitations.invitation, name="invitation"),
     path("tenants/", tenants.tenant_list, name="tenants"),
     path("tenants/new/", tenants.add, name="tenant-add"),

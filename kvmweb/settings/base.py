@@ -43,7 +43,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "channels",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
+    "allauth.usersessions",
     "tenants",
+    "accounts",
     "live",
     "jobs",
     "hosts",
@@ -69,6 +75,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "tenants.middleware.ActorMiddleware",
+    "accounts.middleware.LastSeenMiddleware",
+    "accounts.middleware.RequireMfaMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "kvmweb.middleware.ErrorPagesMiddleware",
 ]
 
@@ -148,19 +157,9 @@ CONSOLE_IDLE_LIMIT_S = 30 * 60
 CONSOLE_HARD_LIMIT_S = 8 * 3600
 
 # -- people -----------------------------------------------------------------------------------------------------------------------
-LOGIN_URL = "/login/"
+from kvmweb.settings.accounts import *  # noqa: E402, F403  (after .env was read)
+
 CSRF_FAILURE_VIEW = "kvmweb.error_pages.csrf_failure"
-LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/login/"
-PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("pt-br", "Português (Brasil)")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -179,7 +178,7 @@ REST_FRAMEWORK = {
         "tenants.authentication.ScopedTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tenants.authentication.HasActor"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.authentication.HasActor", "accounts.rest.HasSecondFactor"],
     "DEFAULT_RENDERER_CLASSES": ["kvmweb.rest.json_io.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["kvmweb.rest.json_io.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

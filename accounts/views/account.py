@@ -1,0 +1,81 @@
+"""One's own account: profile, and the sessions one is logged in with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+from allauth.mfa.models import Authenticator
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.forms import ProfileForm
+from accounts.receivers import record
+from accounts.sessions import device, end_sessions, is_local, sessions_of
+from kvmweb.requests import PageRequest
+from tenants import mfa
+from tenants.models import User
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: PageRequest) -> HttpResponse:
+    user = User.objects.get(pk=request.user.pk)
+    form = ProfileForm(request.POST or None, instance=user) if is_local(user) else None
+    if form is not None and form.is_valid():
+        if form.has_changed():
+            form.save()
+            record(request, user, "account.change", message=", ".join(form.changed_data))
+            messages.success(request, "Saved.")
+        return redirect("account_profile")
+    status = 422 if form is not None and form.is_bound else 200
+    return render(request, "account/profile.html", {"form": form, "person": user, **overview(user)}, status=status)
+
+
+def overview(user: User) -> dict[str, Any]:
+    return {
+        "has_password": user.has_usable_password(),
+        "is_directory": hasattr(user, "directory_account"),
+        "factors": list(Authenticator.objects.filter(user=user, type__in=mfa.SECOND_FACTORS).order_by("created_at")),
+        "is_mfa_required": mfa.is_required_of(user),
+        "session_count": len(sessions_of(user)),
+        "ssh_keys": list(user.ssh_keys.all()),
+        "memberships": list(user.memberships.select_related("tenant").order_by("tenant__name")),
+    }
+
+
+@login_required
+@require_safe
+def sessions(request: PageRequest) -> HttpResponse:
+    user = User.objects.get(pk=request.user.pk)
+    rows = [
+        {"pk": row.pk, "row": row, "device": device(row.user_agent), "is_here": row.session_key == request.session.session_key}
+        for row in sessions_of(user)
+    ]
+    rows.sort(key=lambda row: not row["is_here"])
+    return render(request, "usersessions/usersession_list.html", {"sessions": rows, "others": sum(not row["is_here"] for row in rows)})
+
+
+@login_required
+@reauthentication_required
+@require_POST
+def end_session(request: PageRequest, pk: int) -> HttpResponse:
+    user = User.objects.get(pk=request.user.pk)
+    if end_sessions(user, only=pk, keep=request.session.session_key):
+        record(request, user, "session.revoke")
+        messages.success(request, "That session is ended. Consoles opened from it close within seconds.")
+    return redirect("usersessions_list")
+
+
+@login_required
+@reauthentication_required
+@require_POST
+def end_other_sessions(request: PageRequest) -> HttpResponse:
+    user = User.objects.get(pk=request.user.pk)
+    ended = end_sessions(user, keep=request.session.session_key)
+    record(request, user, "session.revoke", message=f"all others: {ended}")
+    messages.success(request, "You are logged in here only.")
+    return redirect("usersessions_list")
