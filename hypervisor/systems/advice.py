@@ -33,7 +33,7 @@ class Advice:
     disk_bus: DiskBus
     cdrom_bus: DiskBus
     nic_model: NicModel
-    video: Literal["virtio", "vga"]
+    video: Literal["virtio", "vga", "bochs"]
     clock: Literal["utc", "localtime"]
     has_hyperv: bool
     has_tpm: bool
@@ -52,27 +52,27 @@ def advise(system: System | None, *, kvm: bool) -> Advice:
     if system is None:
         return _unknown()
     is_windows = system.family == "winnt"
-    is_old_windows = is_windows and (system.released_on or "9999") < _OLD_WINDOWS_BEFORE
+    is_old = not _knows_pci_express(system)
     has_virtio_disk = system.drives(*VIRTIO_DISK)
     why = []
     if system.is_uefi_only:
         why.append(f"{system.name} starts from UEFI only, with Secure Boot and a TPM.")
     if not has_virtio_disk:
-        why.append(f"{system.name} has no virtio drivers of its own: disks on {'IDE' if is_old_windows else 'SATA'} until it has.")
+        why.append(f"{system.name} has no virtio drivers of its own: disks on {'IDE' if is_old else 'SATA'} until it has.")
     if is_windows and not kvm:
         why.append("Hyper-V enlightenments need hardware virtualisation: left out under software emulation.")
     return Advice(
-        machine="pc" if is_old_windows else "q35",
+        machine="pc" if is_old else "q35",
         firmware="uefi-secure" if system.is_uefi_only else "bios",
-        disk_bus="virtio" if has_virtio_disk else ("ide" if is_old_windows else "sata"),
-        cdrom_bus="ide" if is_old_windows else "sata",
-        nic_model=_nic(system, is_windows=is_windows, is_old=is_old_windows),
-        video="virtio" if system.drives(*VIRTIO_DISPLAY) and system.family == "linux" else "vga",
+        disk_bus="virtio" if has_virtio_disk else ("ide" if is_old else "sata"),
+        cdrom_bus="ide" if is_old else "sata",
+        nic_model=_nic(system, is_windows=is_windows, is_old=is_old),
+        video=_video(system),
         clock="localtime" if is_windows else "utc",
         has_hyperv=is_windows and kvm,
         has_tpm=system.is_uefi_only,
         has_rng=system.drives(*VIRTIO_RNG) or system.family == "linux",
-        has_tablet=not is_windows or system.drives(*TABLET) or not is_old_windows,
+        has_tablet=system.drives(*TABLET) or not (is_windows and is_old),
         needs_driver_disc=is_windows and not has_virtio_disk,
         minimum_memory_mib=system.minimum_memory_mib or 256,
         memory_mib=system.recommended_memory_mib or 2048,
@@ -80,6 +80,20 @@ def advise(system: System | None, *, kvm: bool) -> Advice:
         disk_gib=system.recommended_disk_gib or 20,
         why=tuple(why),
     )
+
+
+def _knows_pci_express(system: System) -> bool:
+    """q35, and virtio beyond its legacy form, which is all that a PCI Express port offers."""
+    released_on = system.released_on or "9999"
+    if system.family == "winnt":
+        return released_on >= _OLD_WINDOWS_BEFORE
+    return system.drives(*Q35) or (system.family == "linux" and released_on >= "2013")
+
+
+def _video(system: System) -> Literal["virtio", "vga", "bochs"]:
+    if system.family == "linux" and system.drives(*VIRTIO_DISPLAY):
+        return "virtio"
+    return "bochs" if system.is_uefi_only else "vga"  # no VGA BIOS to wait for under UEFI
 
 
 def _nic(system: System, *, is_windows: bool, is_old: bool) -> NicModel:
