@@ -71,8 +71,6 @@ LEAST_ROLE: dict[str, int] = {
     "token.delete": ANYBODY,
     "ssh_key.create": ANYBODY,
     "ssh_key.delete": ANYBODY,
-    "ssh_key.create": ANYBODY,
-    "ssh_key.delete": ANYBODY,
 }
 
 ALSO_AUDITOR = frozenset({"tenant.view_as"})
@@ -113,8 +111,6 @@ _WORDS = {
     "tenant.view_as": "View the product as a tenant sees it",
     "token.create": "Create an API token of one's own",
     "token.delete": "Delete an API token of one's own",
-    "ssh_key.create": "Keep an SSH key of one's own",
-    "ssh_key.delete": "Delete an SSH key of one's own",
     "ssh_key.create": "Keep an SSH key of one's own",
     "ssh_key.delete": "Delete an SSH key of one's own",
 }
