@@ -6,3 +6,6 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         from console import receivers  # noqa: F401
+        from live.topics import register_topic
+
+        register_topic("consoles", snapshot="console.live.list_snapshot", shape="console.payload.for_actor")

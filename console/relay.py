@@ -56,6 +56,7 @@ async def _line_to_viewer(viewer: Viewer, line: socket.socket, *, inputs: InputF
         while data := await _receive_from_line(line, viewer.chunk_bytes):
             if is_watching:
                 watched.active_s = time.monotonic()
+            watched.to_viewer_bytes += len(data)
             await viewer.send(data)
             # Neither a guest that always has bytes nor a viewer that always takes them waits: give the other consoles their turn.
             await asyncio.sleep(0)
@@ -73,6 +74,7 @@ async def _viewer_to_line(viewer: Viewer, line: socket.socket, *, inputs: InputF
             if inputs.is_activity(data):
                 watched.active_s = time.monotonic()
             if allowed := inputs.allowed(data):
+                watched.to_guest_bytes += len(allowed)
                 await _send_to_line(line, allowed)
     except ViewerLeft:
         return closing.LEFT

@@ -1,12 +1,14 @@
-"""Opening a console: the one change of this room. What happens to the ticket afterwards is in `admission`."""
+"""Opening a console and closing somebody's. What happens to the ticket in between is in `admission`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils import timezone
+
 from console import tickets
-from console.models import ConsoleKind, ConsoleMode
+from console.models import ConsoleKind, ConsoleMode, ConsoleSession
 from guests.models import Guest, GuestState
 from kvmweb.errors import Conflict, InvalidInput, NotAllowed
 from tenants.actor import Actor
@@ -55,6 +57,13 @@ def _open(actor: Actor, guest: Guest, *, kind: str, mode: str, login_hash: str) 
         page_url=f"/guests/{guest.pk}/console/?kind={kind}",
         expires_at=expires_at,
     )
+
+
+@operation("console.kick")
+def kick(actor: Actor, session: ConsoleSession) -> None:
+    """Throw its viewer out, within 2 s. They may open it again if they still have the right: take that away first if they must not."""
+    mine = ConsoleSession.objects.filter(pk=session.pk, closed_at__isnull=True)
+    mine.update(revoked_at=timezone.now(), is_kicked=True)
 
 
 def refuse_without_line(guest: Guest, kind: str) -> None:

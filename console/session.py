@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 
 from console import admission, closing, database, lines, rights
-from console.admission import Admission, Request
+from console.admission import Admission, Doings, Request
 from console.closing import Closing, Refused
 from console.relay import Viewer, relay
 from console.rfb import filter_for
@@ -29,14 +30,20 @@ class OpenLine:
 
 
 async def open_line(request: Request) -> OpenLine:
-    """Raises Refused."""
-    admitted = await database.in_thread(admission.admit, request)
+    """Raises Refused. The right is checked while the host is asked for the line, of which nothing is read before."""
+    claim = await database.in_thread(admission.claim, request)
+    checking = asyncio.ensure_future(database.in_thread(admission.check, claim))
     try:
-        line = await lines.open_line(admitted)
+        line = await lines.open_line(claim.admission)
     except Refused as refused:
-        await database.in_thread(admission.refuse_failed, admitted, refused.closing)
+        await checking  # its refusal counts for more
+        await database.in_thread(admission.refuse_failed, claim.admission, refused.closing)
         raise
-    return OpenLine(admitted, line)
+    try:
+        return OpenLine(await checking, line)
+    except BaseException:
+        line.close()
+        raise
 
 
 async def carry(viewer: Viewer, opened: OpenLine) -> Closing:
@@ -49,7 +56,7 @@ async def carry(viewer: Viewer, opened: OpenLine) -> Closing:
         with suppress(RuntimeError):  # the gateway's loop of this console is closed already
             loop.call_soon_threadsafe(_set, ended, why)
 
-    watched = Watched(grant=admitted.grant, address=admitted.actor.address, end=end)
+    watched = Watched(grant=admitted.grant, end=end)
     noting = asyncio.ensure_future(_note_opening(admitted))
     try:
         with opened.line:
@@ -62,7 +69,8 @@ async def carry(viewer: Viewer, opened: OpenLine) -> Closing:
         await noting
     if why is closing.LINE_ENDED:
         why = await _why_line_ended(admitted)
-    await database.in_thread(admission.end, admitted, why)
+    done = Doings(time.monotonic() - watched.opened_s, watched.to_viewer_bytes, watched.to_guest_bytes)
+    await database.in_thread(admission.end, admitted, why, done=done)
     return why
 
 

@@ -1,4 +1,5 @@
-"""Tickets: 256 random bits, known to the browser only; we keep the SHA-256. Whether somebody may have one is decided in `services`."""
+"""Tickets: 256 random bits, known to the browser only; we keep the SHA-256. Whether somebody may have one is decided in `services`;
+using it up is `redeeming`."""
 
 from __future__ import annotations
 
@@ -14,15 +15,25 @@ from rest_framework.request import Request
 
 from console.models import ConsoleSession
 from guests.models import Guest
+from kvmweb.errors import KvmwebError
 from tenants.models import ApiToken
 
 FORGET_AFTER = timedelta(hours=1)
-USER_COLUMNS = ("user__username", "user__password", "user__is_active", "user__system_role")
-GUEST_COLUMNS = ("guest__name", "guest__tenant", "guest__uuid", "guest__host__kind", "guest__host__socket_path")
-# Named columns, and built once: reading all ninety of four tables was half of what opening a console cost.
-WITH_WHAT_DECIDES = ConsoleSession.objects.select_related("user", "guest__host").only(
-    "kind", "mode", "login_hash", *USER_COLUMNS, *GUEST_COLUMNS
-)
+
+
+class TooManyTickets(KvmwebError):
+    """Of one user, asked for and not used: a page that works uses each at once."""
+
+    code = "too_many_tickets"
+    status = 429
+
+    def __init__(self) -> None:
+        wait_s = settings.CONSOLE_TICKET_LIFETIME_S
+        super().__init__(
+            "You asked for too many consoles without opening them.",
+            hint=f"Wait {wait_s} s, then try again.",
+            details={"retry_after_s": wait_s},
+        )
 
 
 def hash_of(secret: str) -> str:
@@ -38,8 +49,11 @@ def login_hash_of(request: HttpRequest | Request) -> str:
 
 
 def issue(guest: Guest, *, user_id: UUID, login_hash: str, kind: str, mode: str) -> tuple[str, datetime]:
-    """The ticket, shown this once, and when it expires. Also forgets tickets that nobody used."""
+    """The ticket, shown this once, and when it expires. Also forgets tickets that nobody used. Raises TooManyTickets."""
     now = timezone.now()
+    unused = ConsoleSession.objects.filter(opened_at__isnull=True, revoked_at__isnull=True)
+    if unused.filter(user_id=user_id, closed_at__isnull=True, expires_at__gt=now).count() >= settings.CONSOLE_TICKETS_PER_USER:
+        raise TooManyTickets
     ticket = secrets.token_urlsafe(32)
     expires_at = now + timedelta(seconds=settings.CONSOLE_TICKET_LIFETIME_S)
     ConsoleSession.objects.filter(opened_at__isnull=True, expires_at__lt=now - FORGET_AFTER).delete()
@@ -47,12 +61,3 @@ def issue(guest: Guest, *, user_id: UUID, login_hash: str, kind: str, mode: str)
         ticket_hash=hash_of(ticket), user_id=user_id, login_hash=login_hash, guest=guest, kind=kind, mode=mode, expires_at=expires_at
     )
     return ticket, expires_at
-
-
-def redeem(ticket: str, *, address: str) -> ConsoleSession | None:
-    """The session for the first caller within the ticket's lifetime; None for everybody else, whatever the reason."""
-    now = timezone.now()
-    unused = ConsoleSession.objects.filter(ticket_hash=hash_of(ticket), opened_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now)
-    if not unused.update(opened_at=now, address=address):
-        return None
-    return WITH_WHAT_DECIDES.get(ticket_hash=hash_of(ticket))

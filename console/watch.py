@@ -1,4 +1,4 @@
-"""One thread per process that closes consoles whose right was lost, that nobody uses, or that are open too long.
+"""One thread per process that closes consoles whose right was lost, that nobody uses, or that are open too long, and renews their leases.
 
 A thread, not a task, because the gateway has no event loop of its own and the queries would block one. It costs the same few queries
 however many consoles are open, starts with the first and ends with the last.
@@ -9,29 +9,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TypeVar
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
+from django.utils import timezone
 
-from console import admission, closing, rights
-from console.closing import Closing, Refused
+from console import closing, live, rights
+from console.closing import Closing
 from console.database import with_fresh_connection
+from console.models import ConsoleSession
 from console.rights import Grant
-
-K = TypeVar("K", UUID, str)
 
 log = logging.getLogger(__name__)
 
-PERIOD_S = 2.0
-"""A lost right closes the console within 5 s: this, plus a slow query."""
-CONSOLES_PER_USER = 500
-CONSOLES_PER_ADDRESS = 1000
-TIDY_EVERY = 300
+PERIOD_S = 1.0
+"""A kick closes the console within 2 s, a lost right within 5 s: this, plus a slow query."""
+BEAT_EVERY = 5
+"""Rounds between two renewals of the leases (`models.LEASE`), and of what the list of consoles shows."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,29 +37,28 @@ class Watched:
     """`end` is called from the watch's thread, once or more."""
 
     grant: Grant
-    address: str
     end: Callable[[Closing], None]
     opened_s: float = field(default_factory=time.monotonic)
     active_s: float = field(default_factory=time.monotonic)
+    to_viewer_bytes: int = 0
+    to_guest_bytes: int = 0
+    told: tuple[float, int, int] | None = None
+    """What was written of it last."""
+
+    @property
+    def doings(self) -> tuple[float, int, int]:
+        return self.active_s, self.to_viewer_bytes, self.to_guest_bytes
 
 
 class Watch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._watched: dict[UUID, Watched] = {}
-        self._users: Counter[UUID] = Counter()
-        self._addresses: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self._rounds = 0
 
     def add(self, watched: Watched) -> None:
-        """Raises Refused when this user or address has too many consoles in this process."""
         with self._lock:
-            user_id, address = watched.grant.user_id, watched.address
-            if self._users[user_id] >= CONSOLES_PER_USER or self._addresses[address] >= CONSOLES_PER_ADDRESS:
-                raise Refused(closing.TOO_MANY)
-            self._users[user_id] += 1
-            self._addresses[address] += 1
             self._watched[watched.grant.session_id] = watched
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="console-rights", daemon=True)
@@ -69,10 +66,7 @@ class Watch:
 
     def remove(self, watched: Watched) -> None:
         with self._lock:
-            if self._watched.pop(watched.grant.session_id, None) is None:
-                return
-            _take_one(self._users, watched.grant.user_id)
-            _take_one(self._addresses, watched.address)
+            self._watched.pop(watched.grant.session_id, None)
 
     def _run(self) -> None:
         while True:
@@ -98,14 +92,28 @@ class Watch:
             if reason:
                 each.end(reason)
         self._rounds += 1
-        if self._rounds % TIDY_EVERY == 1:
-            admission.tidy()
+        if self._rounds % BEAT_EVERY == 0:
+            _beat([each for each in watched if each.grant.session_id not in lost])
 
 
-def _take_one(counter: Counter[K], key: K) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
+def _beat(watched: Collection[Watched]) -> None:
+    """Renew the leases, and write down what was done where something was."""
+    now, now_s = timezone.now(), time.monotonic()
+    ConsoleSession.objects.filter(pk__in=[each.grant.session_id for each in watched], closed_at__isnull=True).update(seen_at=now)
+    changed = [each for each in watched if each.doings != each.told]
+    rows = [
+        ConsoleSession(
+            pk=each.grant.session_id,
+            active_at=now - timedelta(seconds=now_s - each.active_s),
+            to_viewer_bytes=each.to_viewer_bytes,
+            to_guest_bytes=each.to_guest_bytes,
+        )
+        for each in changed
+    ]
+    ConsoleSession.objects.bulk_update(rows, ["active_at", "to_viewer_bytes", "to_guest_bytes"], batch_size=100)
+    live.publish_consoles([row.pk for row in rows])
+    for each in changed:
+        each.told = each.doings
 
 
 def _overdue(watched: Watched, now: float) -> Closing | None:

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 RETRY_S = 1.0
 RESYNC = b"[]"
 """An empty list of changes: some were lost, take snapshots."""
+RIGHTS = b"{}"
+"""Somebody's rights may have changed: look at every socket's before sending anything more."""
 _silent_pid = 0
 """This process, while redis does not answer it. A pid and not a flag: a fork has no thread that would end the silence."""
 _lock = threading.Lock()
@@ -50,7 +52,10 @@ def encode(value: Any) -> bytes:
 
 def send(changes: list[dict[str, Any]]) -> None:
     """Deliver to every web process. Dropped while redis does not answer; open pages are then sent snapshots as soon as it does."""
-    message = encode(changes)
+    send_raw(encode(changes))
+
+
+def send_raw(message: bytes) -> None:
     if settings.LIVE_IN_PROCESS:
         from live.hub import deliver_here
 

@@ -1,4 +1,4 @@
-"""The receiving side of the bus: one per event loop, shared by its sockets. Hands changes on and closes sockets that lost their rights.
+"""The receiving side of the bus: one per event loop, shared by its sockets. Hands changes on, and looks after the rights of its sockets.
 
 When redis was away messages may be lost, so every socket is told to take fresh snapshots once it is back.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+import time
+from collections import Counter
 from typing import Any, Protocol
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -21,28 +23,45 @@ from redis.retry import Retry
 
 from kvmweb import heartbeat
 from live import bus, rights
+from live.pace import Pace
 from live.threads import off_loop
 
 logger = logging.getLogger(__name__)
 
 RECHECK_S = 3.0
-"""Losing a right closes the socket within 5 s."""
+"""The net below `bus.RIGHTS`: a right lost in whatever way takes effect within 5 s."""
+RETRY_S = 1.0
+BURST_TOPICS, TOPICS_PER_S = 1000, 50
+"""What one user may ask of one process, over all sockets: each topic of a subscription is a query, each message counts like one."""
 
 
 class Receiver(Protocol):
-    login: rights.Login
+    login: rights.Login | None
+    """None while it is not known yet who that is."""
+    standing: rights.Standing
 
     def on_changes(self, changes: list[dict[str, Any]]) -> None: ...
     def on_link(self, *, is_up: bool) -> None:
         """Changes stopped arriving (redis or the watcher is away), or arrive again: then snapshots are due."""
 
-    async def on_rights_lost(self) -> None: ...
+    def on_doubt(self) -> None:
+        """Rights may have changed: nothing may be sent until they were looked at."""
+
+    def on_settled(self) -> None:
+        """They were. After `on_standing` where they changed."""
+
+    def on_standing(self, standing: rights.Standing) -> None: ...
+
+    async def on_ended(self, why: rights.Ended) -> None: ...
 
 
 class Hub:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.receivers: set[Receiver] = set()
+        self._paces: dict[UUID, Pace] = {}
+        self._doubts = 0
+        self._is_doubted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_linked = asyncio.Event()
         self._is_watched = True
@@ -61,13 +80,23 @@ class Hub:
     async def leave(self, receiver: Receiver) -> None:
         self.receivers.discard(receiver)
         if not self.receivers:
+            self._paces.clear()
             tasks, self._tasks = self._tasks, []
             self._is_linked.clear()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def sockets_of(self, user_id: UUID) -> int:
+        return Counter(receiver.login.user_id for receiver in self.receivers if receiver.login)[user_id]
+
+    def pace_of(self, user_id: UUID) -> Pace:
+        return self._paces.setdefault(user_id, Pace(burst=BURST_TOPICS, per_s=TOPICS_PER_S))
+
     def deliver(self, message: bytes) -> None:
+        if message == bus.RIGHTS:
+            self._doubt()
+            return
         changes = orjson.loads(message)
         for receiver in list(self.receivers):
             try:
@@ -115,20 +144,46 @@ class Hub:
             for receiver in list(self.receivers):
                 receiver.on_link(is_up=is_flowing)
 
+    # -- rights -------------------------------------------------------------------------------------------------------------------
+    def _doubt(self) -> None:
+        """Changes that follow on the bus were made after the change of rights, so none of them is sent under the old ones."""
+        self._doubts += 1
+        for receiver in self.receivers:
+            receiver.on_doubt()
+        self._is_doubted.set()
+
     async def _recheck(self) -> None:
+        watcher_due_s = time.monotonic() + RECHECK_S
         while True:
-            await asyncio.sleep(RECHECK_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_doubted.wait(), RECHECK_S)
+            self._is_doubted.clear()
             try:
                 await self._check_rights()
-                await self._check_watcher()
+                if time.monotonic() >= watcher_due_s:
+                    watcher_due_s = time.monotonic() + RECHECK_S
+                    await self._check_watcher()
             except Exception:
-                # A database outage is not a loss of rights; nothing new can be read meanwhile either.
+                # A database outage is not a loss of rights; nothing new can be read meanwhile either. Who is in doubt hears nothing.
                 logger.exception("Could not check the rights of open sockets.")
+                await asyncio.sleep(RETRY_S)
+                self._is_doubted.set()
 
     async def _check_rights(self) -> None:
-        logins = [receiver.login for receiver in self.receivers]
-        valid = await off_loop(rights.still_valid, logins)
-        await self._close(receiver for receiver in list(self.receivers) if receiver.login not in valid)
+        doubts = self._doubts
+        asked = {receiver: receiver.login for receiver in self.receivers if receiver.login}
+        known = {login: receiver.standing for receiver, login in asked.items()}
+        differ = await off_loop(rights.review, known)
+        closing = []
+        for receiver, login in asked.items():
+            now = differ.get(login)
+            if isinstance(now, rights.Ended):
+                closing.append(receiver.on_ended(now))
+            elif now is not None:
+                receiver.on_standing(now)
+            if doubts == self._doubts and not isinstance(now, rights.Ended):
+                receiver.on_settled()
+        await asyncio.gather(*closing, return_exceptions=True)
 
     async def _check_watcher(self) -> None:
         """With nobody watching the hosts nothing changes on an open page, and that must not look like nothing happening."""
@@ -136,9 +191,6 @@ class Hub:
         was_flowing = self._is_linked.is_set() and self._is_watched
         self._is_watched = parts is None or parts["watcher"]
         self._tell_flow(was_flowing)
-
-    async def _close(self, receivers: Iterable[Receiver]) -> None:
-        await asyncio.gather(*(receiver.on_rights_lost() for receiver in receivers), return_exceptions=True)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -13,10 +13,13 @@ MAX_WAITING = 500
 
 @dataclass(slots=True)
 class Delta:
+    """`tenant`: whose row it is, because rights may change while it waits."""
+
     topic: str
     type: str
     version: int
     data: dict[str, Any]
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

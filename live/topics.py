@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from kvmweb.errors import KvmwebError, NotFound
 from tenants.actor import Actor
 
-KINDS = ("guest", "host", "job", "image", "volume", "pool", "network", "unmanaged")
+KINDS = ("guest", "host", "job", "image", "volume", "pool", "network", "unmanaged", "console")
 """What may be published. The list topic of a kind is its name with an s."""
 
 Data = dict[str, Any]

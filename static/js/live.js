@@ -2,17 +2,17 @@
 //
 //   import { live } from "./live.js";
 //   const stop = live.subscribe("guests", { snapshot(data) {}, changed(row, version) {}, removed(row) {}, refused() {} });
-//   live.addEventListener("state", (event) => show(event.detail));   // { state, since: Date }
+//   live.addEventListener("state", (event) => show(event.detail));   // { state, since: Date, reason }
 //
 // Handlers run inside the socket's message event, so what they write is in the next frame.
-// States: connecting, live, reconnecting (data since `since` is old), stalled (connected, but the server hears of no changes), signed-out (log in again).
+// States: connecting, live, reconnecting (data since `since` is old), stalled (connected, but the server hears of no changes),
+// signed-out and refused (`reason` says why; it does not come back by itself).
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
 const PING_EVERY_MS = 10_000;
 const PONG_WITHIN_MS = 5_000;
-const SIGNED_OUT = 4401;
-const RIGHTS_CHANGED = 4403;
+const FINAL = { 4401: "signed-out", 4403: "signed-out", 4429: "refused" };
 
 class Live extends EventTarget {
   #topics = new Map(); // topic -> { handlers: Set, versions: Map(row id -> version) }
@@ -21,6 +21,8 @@ class Live extends EventTarget {
   #retryTimer = 0;
   #pongTimer = 0;
   #isFlowing = true;
+  #wasAnswered = false;
+  #lastReason = "";
   #state = { state: "connecting", since: new Date() };
 
   constructor() {
@@ -60,20 +62,23 @@ class Live extends EventTarget {
     this.#retryTimer = 0;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     this.#isFlowing = true;
+    this.#wasAnswered = false;
     const socket = new WebSocket(`${scheme}//${location.host}/ws/live/`);
     this.#socket = socket;
     socket.onopen = () => this.#send({ subscribe: [...this.#topics.keys()] });
     socket.onmessage = (event) => socket === this.#socket && this.#receive(JSON.parse(event.data));
-    socket.onclose = (event) => socket === this.#socket && this.#closed(event.code);
+    socket.onclose = (event) => socket === this.#socket && this.#closed(event.code, event.reason);
   }
 
-  #closed(code) {
+  #closed(code, reason = "") {
     this.#socket = null;
     clearTimeout(this.#pongTimer);
     this.#pongTimer = 0;
-    if (code === SIGNED_OUT) return this.#become("signed-out");
+    // A login that ended may have been renewed in another tab (a new password, for one): tried once more before it is believed.
+    if (FINAL[code] && !this.#wasAnswered) return this.#become(FINAL[code], this.#lastReason || reason);
     if (this.#state.state !== "connecting") this.#become("reconnecting");
-    if (code === RIGHTS_CHANGED) this.#attempts = 0;
+    this.#lastReason = FINAL[code] ? reason : "";
+    if (FINAL[code]) this.#attempts = 0;
     const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#attempts, LONGEST_WAIT_MS);
     this.#attempts += 1;
     // Jitter: after a restart of the server its browsers must not come back all at once.
@@ -88,7 +93,7 @@ class Live extends EventTarget {
   }
 
   #wake() {
-    if (this.#state.state === "signed-out" || this.#topics.size === 0) return;
+    if (["signed-out", "refused"].includes(this.#state.state) || this.#topics.size === 0) return;
     if (this.#socket === null) {
       this.#attempts = 0;
       this.#connect();
@@ -105,15 +110,16 @@ class Live extends EventTarget {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  #become(state) {
+  #become(state, reason = "") {
     if (state === this.#state.state) return;
-    this.#state = { state, since: new Date() };
+    this.#state = { state, since: new Date(), reason };
     this.dispatchEvent(new CustomEvent("state", { detail: this.#state }));
   }
 
   #receive(message) {
     clearTimeout(this.#pongTimer);
     this.#pongTimer = 0;
+    this.#wasAnswered = true;
     if (message.type === "stalled" || message.type === "flowing") return this.#flow(message.type === "flowing");
     if (message.type === "error") return console.warn("live:", message.error.message);
     const entry = this.#topics.get(message.topic);

@@ -121,10 +121,11 @@ def test_it_waits_longer_each_time_and_comes_at_once_when_the_network_is_back(pa
     until(page, lambda: len(server.sockets) == tries + 1, within_ms=500)
 
 
-def test_changed_rights_reconnect_and_being_signed_out_does_not(page, server):
-    server.sockets[-1].close(code=4403)
+def test_a_login_that_ended_is_tried_once_more_and_then_believed(page, server):
+    server.say(topic="guests", type="snapshot", version=0, data={"results": []})
+    server.sockets[-1].close(code=4401, reason="You were logged out. Log in again.")
     until(page, lambda: len(server.sockets) == 2, within_ms=1000)
-    server.sockets[-1].close(code=4401)
+    server.sockets[-1].close(code=4401, reason="You are not logged in. Log in again.")
     until(page, lambda: ["state", "signed-out"] in seen(page))
     page.wait_for_timeout(1500)
     assert len(server.sockets) == 2

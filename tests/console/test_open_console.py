@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,9 +12,9 @@ from django.utils import timezone
 from console import admission, closing
 from console.admission import Request
 from console.closing import Refused
-from console.models import ConsoleSession
+from console.models import LEASE, ConsoleSession
 from console.services import OpenedConsole, open_console
-from console.tickets import hash_of
+from console.tickets import TooManyTickets, hash_of
 from guests.models import Guest
 from kvmweb.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tenants.actor import Actor
@@ -91,7 +92,9 @@ def test_old_tickets_are_forgotten(member_actor: Actor, guest: Guest) -> None:
 
 
 def admit(guest: Guest, ticket: str, *, session_key: str = "") -> admission.Admission:
-    return admission.admit(Request(kind="vnc", guest_id=str(guest.pk), ticket=ticket, session_key=session_key, address="192.0.2.1"))
+    return admission.check(
+        admission.claim(Request(kind="vnc", guest_id=str(guest.pk), ticket=ticket, session_key=session_key, address="192.0.2.1"))
+    )
 
 
 def test_a_redeemed_ticket_is_refused_and_stays_refused(member_actor: Actor, guest: Guest) -> None:
@@ -113,12 +116,45 @@ def test_using_a_ticket_with_another_login_is_refused_and_audited(member_actor: 
 
 def test_opening_a_console_costs_few_queries(member_actor: Actor, guest: Guest, django_assert_num_queries: Callable) -> None:
     ticket = ask(member_actor, guest).ticket
-    with django_assert_num_queries(4):  # redeem, read, tokens of the user (with a cookie: its session), memberships
+    with django_assert_num_queries(4):  # redeem, read, tokens of the user (not with a cookie), memberships
         admit(guest, ticket)
 
 
-def test_sessions_whose_process_died_are_closed_after_the_limit(member_actor: Actor, guest: Guest) -> None:
+def test_a_console_whose_process_died_is_closed_and_in_the_audit_trail(member_actor: Actor, guest: Guest) -> None:
     admit(guest, ask(member_actor, guest).ticket)
-    ConsoleSession.objects.update(opened_at=timezone.now() - timedelta(hours=9))
     admission.tidy()
+    assert ConsoleSession.objects.open().exists()
+    ConsoleSession.objects.update(opened_at=timezone.now() - timedelta(seconds=100), seen_at=timezone.now() - timedelta(seconds=61))
+    for _ in range(2):
+        admission.tidy()
     assert ConsoleSession.objects.get().closed_at is not None
+    entry = AuditEntry.objects.get(operation="console.disconnect")
+    assert (entry.actor_label, entry.address, entry.details["mode"]) == ("mia", "192.0.2.1", "control")
+    assert (entry.details["seconds"], "ended" in entry.details["why"]) == (39, True)
+
+
+def test_a_user_has_only_so_many_consoles_and_dead_ones_do_not_count(member_actor: Actor, guest: Guest, settings: Any) -> None:
+    settings.CONSOLES_PER_USER = 2
+    for _ in range(2):
+        admit(guest, ask(member_actor, guest).ticket)
+    with pytest.raises(Refused) as refused:
+        admit(guest, ask(member_actor, guest).ticket)
+    assert refused.value.closing is closing.TOO_MANY
+    ConsoleSession.objects.update(seen_at=timezone.now() - LEASE)
+    assert admit(guest, ask(member_actor, guest).ticket)
+
+
+def test_an_address_has_only_so_many_consoles(member_actor: Actor, operator_actor: Actor, guest: Guest, settings: Any) -> None:
+    settings.CONSOLES_PER_ADDRESS = 1
+    admit(guest, ask(member_actor, guest).ticket)
+    with pytest.raises(Refused):
+        admit(guest, ask(operator_actor, guest).ticket)
+
+
+def test_tickets_nobody_uses_are_not_given_out_without_end(member_actor: Actor, guest: Guest, settings: Any) -> None:
+    settings.CONSOLE_TICKETS_PER_USER = 3
+    tickets = [ask(member_actor, guest).ticket for _ in range(3)]
+    with pytest.raises(TooManyTickets, match="without opening"):
+        ask(member_actor, guest)
+    admit(guest, tickets[0])
+    assert ask(member_actor, guest)

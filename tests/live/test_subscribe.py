@@ -64,7 +64,10 @@ async def test_a_guest_handed_to_another_tenant_stops_arriving(connect, make_gue
     socket = await connect(member)
     await subscribe(socket, f"guest:{guest.pk}")
     guest.tenant_id = other_tenant.pk
+    await database_sync_to_async(guest.save)()
     await tell(guest, version=2, state="running")
+    assert await socket.receive_json_from(timeout=5) == {"topic": f"guest:{guest.pk}", "type": "refused"}
+    await tell(guest, version=3, state="running")
     assert await socket.receive_nothing(timeout=0.2)
 
 
@@ -87,9 +90,16 @@ async def test_a_frame_we_do_not_know_gets_an_error_and_the_socket_stays(connect
     assert (await subscribe(socket, "guests"))[0]["type"] == "snapshot"
 
 
+async def test_a_message_with_more_than_200_topics_is_refused(connect, operator):
+    socket = await connect(operator)
+    await socket.send_json_to({"subscribe": [f"host:{number}" for number in range(201)]})
+    assert (await socket.receive_json_from(timeout=5))["type"] == "error"
+
+
 async def test_a_socket_carries_200_topics_at_most(connect, operator, host):
     socket = await connect(operator)
-    await socket.send_json_to({"subscribe": [f"host:{uuid4()}" for _ in range(250)]})
+    for count in (125, 125):
+        await socket.send_json_to({"subscribe": [f"host:{uuid4()}" for _ in range(count)]})
     answers = [await socket.receive_json_from(timeout=5) for _ in range(250)]
     assert sorted({answer["type"] for answer in answers}) == ["error", "refused"]
     assert sum(answer["type"] == "error" for answer in answers) == 50

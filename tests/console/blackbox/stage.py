@@ -66,6 +66,9 @@ class Stage:
             "DJANGO_SETTINGS_MODULE": "kvmweb.settings",
             "KVMWEB_TRUSTED_ORIGINS": origin,
             "PYTHONPATH": str(PROJECT),
+            "KVMWEB_CONSOLES_PER_USER": "10000",
+            "KVMWEB_CONSOLES_PER_ADDRESS": "10000",
+            "KVMWEB_CONSOLE_TICKETS_PER_USER": "10000",
         } | environment  # fmt: skip
         self._environment.pop("DATABASE_URL", None)
         self._processes: list[subprocess.Popen[Any]] = []
