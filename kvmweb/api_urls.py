@@ -12,6 +12,8 @@ from kvmweb.rest.views import UnknownPath
 from networks import api as networks
 from storage import api as storage
 from tenants import api as tenants
+from tenants.audit import api as audit
+from tenants.quota import api as quota
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me/", tenants.MeView.as_view()),
@@ -21,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("guests/<uuid:guest_id>/", guests.GuestView.as_view()),
     path("guests/<uuid:guest_id>/timeline/", guests.TimelineView.as_view()),
     path("guests/<uuid:guest_id>/console/", console.ConsoleView.as_view()),
+    path("console-sessions/", console.SessionsView.as_view()),
+    path("console-sessions/<uuid:session_id>/", console.SessionView.as_view()),
     *(path(f"guests/<uuid:guest_id>/{verb}/", guests.power_view(verb).as_view()) for verb in POWER_VERBS),
     path("hosts/", hosts.HostsView.as_view()),
     path("hosts/<uuid:host_id>/", hosts.HostView.as_view()),
@@ -44,11 +48,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/", tenants.TenantsView.as_view()),
     path("tenants/<uuid:tenant_id>/", tenants.TenantView.as_view()),
     path("tenants/<uuid:tenant_id>/members/", tenants.MembersView.as_view()),
-    path("tenants/<uuid:tenant_id>/quota/", tenants.QuotaView.as_view()),
-    path("tenants/<uuid:tenant_id>/usage/", tenants.UsageView.as_view()),
+    path("tenants/<uuid:tenant_id>/members/<uuid:user_id>/", tenants.MemberView.as_view()),
+    path("tenants/<uuid:tenant_id>/invitations/", tenants.InvitationsView.as_view()),
+    path("tenants/<uuid:tenant_id>/invitations/<uuid:invitation_id>/", tenants.InvitationView.as_view()),
+    path("tenants/<uuid:tenant_id>/access/", tenants.AccessView.as_view()),
+    path("tenants/<uuid:tenant_id>/quota/", quota.QuotaView.as_view()),
+    path("tenants/<uuid:tenant_id>/quota/history/", quota.QuotaHistoryView.as_view()),
+    path("tenants/<uuid:tenant_id>/usage/", quota.UsageView.as_view()),
+    path("quota-defaults/", quota.DefaultQuotaView.as_view()),
+    path("quota-requests/", quota.QuotaRequestsView.as_view()),
+    path("quota-requests/<uuid:request_id>/", quota.QuotaRequestView.as_view()),
+    path("quota-requests/<uuid:request_id>/approve/", quota.ApproveView.as_view()),
+    path("quota-requests/<uuid:request_id>/decline/", quota.DeclineView.as_view()),
     path("tokens/", tenants.TokensView.as_view()),
     path("tokens/<uuid:token_id>/", tenants.TokenView.as_view()),
-    path("audit/", tenants.AuditView.as_view()),
+    path("audit/", audit.AuditView.as_view()),
+    path("audit/export/", audit.ExportView.as_view()),
+    path("audit/<int:entry_id>/", audit.AuditEntryView.as_view()),
     path("schema/", SchemaView.as_view(), name="api-schema"),
     path("docs/", DocsView.as_view(), name="api-docs"),
     re_path(r"^.*$", UnknownPath.as_view()),

@@ -1,4 +1,4 @@
-"""REST: who am I, tenants with members, quota and usage, one's own tokens, and the audit trail."""
+"""REST: who am I, tenants with members, one's own tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from kvmweb.rest.views import ApiView, endpoint
 from tenants import payload, selectors, serializers, services
 from tenants.actor import actor_for
 from tenants.models import Invitation, Tenant, User
-from tenants.quota import limits_of, usage_of
 
 
 class MeView(ApiView):
@@ -153,26 +152,6 @@ class InvitationView(TenantBase):
         return Response(status=204)
 
 
-class QuotaView(TenantBase):
-    @endpoint("get_quota", answer=serializers.QuotaShape)
-    def get(self) -> Any:
-        """Limits of a tenant; null is no limit."""
-        return payload.quota_payload(limits_of(self.row.pk))
-
-    @endpoint("set_quota", body=serializers.SetQuota, answer=serializers.QuotaShape, operation="tenant.set_quota")
-    def put(self) -> Any:
-        """Set limits; those not sent stay."""
-        services.set_quota(self.actor, self.row, self.body)
-        return payload.quota_payload(limits_of(self.row.pk))
-
-
-class UsageView(TenantBase):
-    @endpoint("get_usage", answer=serializers.UsageShape)
-    def get(self) -> Any:
-        """What a tenant uses of its limits."""
-        return payload.usage_payload(limits_of(self.row.pk), usage_of(self.row.pk))
-
-
 class TokensView(ApiView):
     @endpoint("list_tokens", query=serializers.TokenQuery, answer=page_of(serializers.TokenShape))
     def get(self) -> Any:
@@ -203,14 +182,3 @@ class TokenView(ApiView):
         """Delete an API token: it stops working at once."""
         services.delete_token(self.actor, None, self.row)
         return Response(status=204)
-
-
-class AuditView(ApiView):
-    @endpoint("list_audit", query=serializers.AuditQuery, answer=page_of(serializers.AuditShape))
-    def get(self) -> Any:
-        """Who did what, or was refused it: newest first."""
-        columns = {"operation": "operation", "outcome": "outcome", "tenant": "tenant_id", "actor": "actor_user_id", "target": "target_id"}
-        wanted = {column: self.query[name] for name, column in columns.items() if name in self.query}
-        rows = selectors.audit_list(self.actor).filter(**wanted).order_by(*serializers.AUDIT_ORDERINGS[self.query["ordering"]])
-        page = keyset_page(rows, self.request, self.query)
-        return page.answer([payload.audit_payload(self.actor, row) for row in page.rows])

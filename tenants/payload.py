@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tenants.access import access_of
 from tenants.actor import Actor
-from tenants.models import ApiToken, AuditEntry, Invitation, Membership, Quota, Tenant
+from tenants.models import ApiToken, Invitation, Membership, Tenant
 from tenants.policy import LEAST_ROLE, may
 from tenants.selectors import token_id
 
@@ -86,14 +86,6 @@ def access_payload(actor: Actor, tenant_id: UUID | None) -> Payload:
     }
 
 
-def quota_payload(limits: dict[str, int | None]) -> Payload:
-    return {resource: limits[resource] for resource in Quota.RESOURCES}
-
-
-def usage_payload(limits: dict[str, int | None], used: dict[str, int]) -> Payload:
-    return {resource: {"used": used[resource], "limit": limits[resource]} for resource in Quota.RESOURCES}
-
-
 def token_payload(token: ApiToken) -> Payload:
     return {
         "id": token_id(token),
@@ -103,22 +95,4 @@ def token_payload(token: ApiToken) -> Payload:
         "created_at": token.created,
         "expires_at": token.expiry,
         "last_used_at": token.last_used_at,
-    }
-
-
-def audit_payload(actor: Actor, entry: AuditEntry) -> Payload:
-    """Addresses and details of what others did go to system roles only."""
-    is_full = actor.sees_everything or entry.actor_user_id == actor.user_id
-    return {
-        "id": entry.pk,
-        "at": entry.at,
-        "operation": entry.operation,
-        "outcome": entry.outcome,
-        "actor": {"id": entry.actor_user_id, "label": entry.actor_label},
-        "tenant_id": entry.tenant_id,
-        "target": {"type": entry.target_type, "id": entry.target_id, "name": entry.target_name},
-        "message": entry.message,
-        "address": entry.address if is_full else "",
-        "request_id": entry.request_id if is_full else "",
-        "details": entry.details if is_full else {},
     }

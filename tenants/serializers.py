@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from kvmweb.rest.fields import Choice, Flag, Line, Moment, Name, RowId, StrictSerializer, Text, Whole
+from kvmweb.rest.fields import Choice, Flag, Line, Moment, Name, RowId, StrictSerializer, Text
 from kvmweb.rest.pagination import PageQuery, both_ways, ordering_field, search_field
-from tenants.models import AuditEntry, Quota, TenantRole, TokenScope
+from tenants.models import TenantRole, TokenScope
 
 TENANT_ORDERINGS = both_ways({"name": ("name",), "created_at": ("created_at", "id")})
 TOKEN_ORDERINGS = both_ways({"created_at": ("created", "digest")})
 MEMBER_ORDERINGS = both_ways({"username": ("user__username",)})
 INVITATION_ORDERINGS = both_ways({"created_at": ("created_at", "id")})
-AUDIT_ORDERINGS = both_ways({"at": ("id",)})
 
 
 class TenantQuery(PageQuery):
@@ -34,15 +33,6 @@ class InvitationQuery(PageQuery):
 
 class AccessQuery(StrictSerializer):
     user = serializers.UUIDField(required=False, help_text="A user's id; oneself when not given.")
-
-
-class AuditQuery(PageQuery):
-    ordering = ordering_field(AUDIT_ORDERINGS, "-at")
-    operation = serializers.CharField(max_length=64, required=False)
-    outcome = serializers.ChoiceField(choices=AuditEntry.Outcome.values, required=False)
-    tenant = serializers.UUIDField(required=False)
-    actor = serializers.UUIDField(required=False, help_text="A user's id.")
-    target = serializers.CharField(max_length=64, required=False, help_text="The id of the row it was done to.")
 
 
 class CreateTenant(StrictSerializer):
@@ -70,18 +60,6 @@ class CreateInvitation(StrictSerializer):
     role = Choice(choices=TenantRole.choices, default=TenantRole.MEMBER)
     note = Line(max_length=100, allow_blank=True, default="", help_text="For whom it is. Nothing is sent to anybody.")
     expires_at = Moment(required=False, allow_null=True, default=None, help_text="In 7 days when not given, at most in 90.")
-
-
-class SetQuota(StrictSerializer):
-    """null: no limit. A limit that is not sent stays as it is."""
-
-    guests = Whole(required=False, allow_null=True)
-    vcpus = Whole(required=False, allow_null=True)
-    memory_mib = Whole(required=False, allow_null=True)
-    disk_gib = Whole(required=False, allow_null=True)
-    snapshots = Whole(required=False, allow_null=True)
-    image_gib = Whole(required=False, allow_null=True)
-    running_jobs = Whole(required=False, allow_null=True)
 
 
 class CreateToken(StrictSerializer):
@@ -161,21 +139,6 @@ class AccessShape(serializers.Serializer):
     operations = AllowedShape(many=True)
 
 
-class QuotaShape(serializers.Serializer):
-    def get_fields(self) -> dict[str, serializers.Field]:
-        return {resource: serializers.IntegerField(allow_null=True) for resource in Quota.RESOURCES}
-
-
-class UseShape(serializers.Serializer):
-    used = serializers.IntegerField()
-    limit = serializers.IntegerField(allow_null=True)
-
-
-class UsageShape(serializers.Serializer):
-    def get_fields(self) -> dict[str, serializers.Field]:
-        return {resource: UseShape() for resource in Quota.RESOURCES}
-
-
 class TokenShape(Named):
     scope = serializers.ChoiceField(choices=TokenScope.choices)
     tenant = Named(allow_null=True)
@@ -186,28 +149,3 @@ class TokenShape(Named):
 
 class NewTokenShape(TokenShape):
     token = serializers.CharField(help_text="Shown this once.")
-
-
-class AuditActor(serializers.Serializer):
-    id = serializers.UUIDField(allow_null=True)
-    label = serializers.CharField()
-
-
-class AuditTarget(serializers.Serializer):
-    type = serializers.CharField()
-    id = serializers.CharField()
-    name = serializers.CharField()
-
-
-class AuditShape(serializers.Serializer):
-    id = serializers.IntegerField()
-    at = serializers.DateTimeField()
-    operation = serializers.CharField()
-    outcome = serializers.ChoiceField(choices=AuditEntry.Outcome.choices)
-    actor = AuditActor()
-    tenant_id = serializers.UUIDField(allow_null=True)
-    target = AuditTarget()
-    message = serializers.CharField()
-    address = serializers.CharField()
-    request_id = serializers.CharField()
-    details = serializers.DictField()

@@ -50,6 +50,12 @@ def lines_of(result: Any, before: Any) -> list[dict[str, str]]:
     return []
 
 
+def refused_effect(plan: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
+    """What the quota refused: resource -> limit, used now, and what would have been used."""
+    lines = [line for refusal in plan["refusals"] if refusal["code"] == "quota_exceeded" for line in refusal["details"]["exceeded"]]
+    return {line["resource"]: {"limit": line["limit"], "used": line["used"], "after": line["used"] + line["asked"]} for line in lines}
+
+
 def quota_effect(tenant_id: UUID | None, after: Mapping[str, int] | None) -> dict[str, dict[str, int | None]]:
     """Call after the rollback. resource -> limit, used now, used then; only what would change."""
     if tenant_id is None or after is None:

@@ -19,6 +19,8 @@ from tenants.models import Quota, QuotaDefault, Tenant
 
 Amounts = Mapping[str, int]
 Limits = dict[str, int | None]
+Excess = dict[str, int | str]
+"""{"resource", "limit", "used", "asked"}"""
 UsageProvider = Callable[[Collection[UUID] | None], Mapping[UUID, Amounts]]
 
 UNITS = {
@@ -117,7 +119,7 @@ def reserve(tenant: Tenant, **asked: int) -> None:
     if not limited:
         return
     used = usage_of(tenant.pk, limited)
-    exceeded = [
+    exceeded: list[Excess] = [
         {"resource": name, "limit": limit, "used": used[name], "asked": amount}
         for name, (amount, limit) in limited.items()
         if used[name] + amount > limit
@@ -139,8 +141,8 @@ def hold(tenant: Tenant) -> None:
             raise NotFound
 
 
-def quota_exceeded(tenant: Tenant, exceeded: list[dict[str, int | str]]) -> QuotaExceeded:
-    """`exceeded`: {"resource", "limit", "used", "asked"} each; the first also stands in the details by itself."""
+def quota_exceeded(tenant: Tenant, exceeded: list[Excess]) -> QuotaExceeded:
+    """The first of `exceeded` also stands in the details by itself."""
     parts = [f"{line['used']} of {line['limit']} {UNITS[str(line['resource'])]} and this needs {line['asked']} more" for line in exceeded]
     return QuotaExceeded(
         f"Tenant {tenant.name} uses {', '.join(parts)}.",
@@ -149,7 +151,7 @@ def quota_exceeded(tenant: Tenant, exceeded: list[dict[str, int | str]]) -> Quot
     )
 
 
-def request_url(tenant_id: UUID, exceeded: list[dict[str, int | str]]) -> str:
+def request_url(tenant_id: UUID, exceeded: list[Excess]) -> str:
     """The page that asks for as much as would have been needed."""
     wanted = {str(line["resource"]): int(line["used"]) + int(line["asked"]) for line in exceeded}
     return "/quota-requests/new/?" + urlencode({"tenant": str(tenant_id), **wanted})

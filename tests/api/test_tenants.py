@@ -72,6 +72,7 @@ def test_quota_is_set_by_admins_and_read_by_members(admin: User, viewer: User, t
         "snapshots": None,
         "image_gib": None,
         "running_jobs": None,
+        "follows_default": ["memory_mib", "disk_gib", "snapshots", "image_gib", "running_jobs"],
     }
     assert api_for(viewer).put(path, {"guests": 100}).status_code == 403
     assert api_for(viewer).get(f"/api/v1/tenants/{tenant.pk}/usage/").json()["guests"]["limit"] == 3
