@@ -137,6 +137,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # Jobs are swept by a thread of beat itself: see jobs.sweeper.
     "forget-seeds": {"task": "guests.forget_seeds", "schedule": 60.0, "options": {"expires": 60}},
+    "close-dead-consoles": {"task": "console.tidy", "schedule": 60.0, "options": {"expires": 60}},
     "prune": {"task": "jobs.prune", "schedule": 3600.0, "options": {"expires": 600}},
 }
 CHANNEL_LAYERS = {
@@ -153,6 +154,13 @@ CONSOLE_BROKER_SOCKET = env.str("KVMWEB_CONSOLE_SOCKET", str(DATA_DIR / "console
 # Where the stand-alone websockify gateway is reached by browsers, such as wss://console.example.org. Empty: the product's own port.
 CONSOLE_GATEWAY_URL = env.str("KVMWEB_CONSOLE_GATEWAY_URL", "")
 CONSOLE_TICKET_LIFETIME_S = 30
+# Open at once, over all processes. A person with a wall of screens needs dozens; an office behind one address, hundreds.
+CONSOLES_PER_USER = env.int("KVMWEB_CONSOLES_PER_USER", 50)
+CONSOLES_PER_ADDRESS = env.int("KVMWEB_CONSOLES_PER_ADDRESS", 300)
+# Asked for and not used yet; they expire after 30 s.
+CONSOLE_TICKETS_PER_USER = env.int("KVMWEB_CONSOLE_TICKETS_PER_USER", 60)
+# Pages of one user that one web process keeps live.
+LIVE_SOCKETS_PER_USER = env.int("KVMWEB_LIVE_SOCKETS_PER_USER", 100)
 CONSOLE_IDLE_LIMIT_S = 30 * 60
 CONSOLE_HARD_LIMIT_S = 8 * 3600
 
