@@ -32,7 +32,7 @@ from kvmweb.rest.schema import page_of
 from kvmweb.rest.views import ApiView, Nothing, endpoint
 from networks.models import Network
 from storage.models import Image
-from tenants.selectors import audit_of
+from tenants.audit import reading
 
 TIMELINE_LINES = 100
 
@@ -177,7 +177,7 @@ class TimelineView(GuestBase):
                 "text": entry.message,
                 "job": None,
             }
-            for entry in audit_of(self.actor, self.row)[:TIMELINE_LINES]
+            for entry in reading.about(self.actor, self.row)[:TIMELINE_LINES]
         ]
         lines: list[dict[str, Any]] = sorted([*jobs, *entries], key=itemgetter("at"), reverse=True)
         return {"results": lines[:TIMELINE_LINES]}

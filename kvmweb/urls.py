@@ -17,6 +17,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("kvmweb.api_urls")),
     path("", include("accounts.urls")),
+    path("audit/", include("tenants.audit.urls")),
     path("", include("tenants.urls")),
     path("", include("console.urls")),
     path("guests/", include("guests.urls")),

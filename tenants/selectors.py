@@ -1,4 +1,4 @@
-"""Reading tenants, members, one's own tokens and the audit trail. Everything starts from the actor."""
+"""Reading tenants, members and one's own tokens. Everything starts from the actor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import Model, Q, QuerySet
 
 from kvmweb.errors import NotFound
 from tenants.actor import Actor
-from tenants.models import ApiToken, AuditEntry, Invitation, Membership, Tenant, User
+from tenants.models import ApiToken, Invitation, Membership, Tenant, User
 from tenants.policy import OWNER, may
 
 
@@ -98,16 +98,3 @@ def token_for(actor: Actor, wanted: UUID) -> ApiToken:
         if token_id(token) == wanted:
             return token
     raise NotFound
-
-
-def audit_list(actor: Actor) -> QuerySet[AuditEntry]:
-    """What happened in the tenants one belongs to, and what one did oneself."""
-    if actor.sees_everything:
-        return AuditEntry.objects.all()
-    in_tenants = Q(tenant_id__in=actor.tenant_ids)
-    return AuditEntry.objects.filter(in_tenants if actor.only_tenant else in_tenants | Q(actor_user_id=actor.user_id))
-
-
-def audit_of(actor: Actor, target: Model) -> QuerySet[AuditEntry]:
-    """Records about one row, newest first."""
-    return audit_list(actor).filter(target_id=str(target.pk)).order_by("-id")

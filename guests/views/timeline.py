@@ -9,7 +9,7 @@ from jobs.models import Job
 from jobs.selectors import job_list
 from tenants.actor import Actor
 from tenants.models import AuditEntry
-from tenants.selectors import audit_of
+from tenants.audit import reading
 
 TONE = {"succeeded": "ok", "failed": "bad", "needs_attention": "bad", "refused": "bad"}
 ICON = {"succeeded": "circle-check", "failed": "circle-x", "cancelled": "circle-minus", "needs_attention": "triangle-alert"}
@@ -18,7 +18,7 @@ ICON = {"succeeded": "circle-check", "failed": "circle-x", "cancelled": "circle-
 def timeline_of(actor: Actor, guest: Guest, *, limit: int = 100) -> list[dict[str, Any]]:
     jobs = [_of_job(job) for job in job_list(actor, target_id=guest.pk)[:limit]]
     # A change that became a job is in its job's line already.
-    entries = [_of_entry(entry) for entry in audit_of(actor, guest)[:limit] if entry.outcome != "done" or _is_not_a_job(entry)]
+    entries = [_of_entry(entry) for entry in reading.about(actor, guest)[:limit] if entry.outcome != "done" or _is_not_a_job(entry)]
     return sorted(jobs + entries, key=lambda line: line["at"], reverse=True)[:limit]
 
 

@@ -23,6 +23,8 @@ PLACES = (
     ("Hosts", "/hosts/", "server"),
     ("Images", "/images/", "disc-3"),
     ("Jobs", "/jobs/", "list-checks"),
+    ("Audit trail", "/audit/", "scroll-text"),
+    ("API tokens", "/tokens/", "key-round"),
     ("Failed jobs", "/jobs/?state=failed", "triangle-alert"),
     ("Guests with problems", "/guests/?problems=1", "triangle-alert"),
     ("New virtual machine", "/guests/new/", "plus"),

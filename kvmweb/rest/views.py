@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, cast
 
 from django.db import models, transaction
+from django.http import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -148,7 +149,7 @@ def endpoint(
                 if wants_dry_run(request) and self.row is not None and hasattr(self.row, "version"):
                     self._before = self.show(self.row)
             result = method(self)
-            return result if isinstance(result, Response) else Response(result)
+            return result if isinstance(result, HttpResponseBase) else Response(result)
 
         return describe(handle, name=name, answer=answer, query=query, body=body, summary=summary or (method.__doc__ or "").strip())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -24,18 +25,20 @@ def read(path: Path) -> list[Anchor]:
     found = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         try:
-            value = json.loads(line)
-            found.append(Anchor(seq=int(value["seq"]), hash=str(value["hash"]), at=str(value.get("at", ""))))
+            found.append(_anchor(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"Line {number} of {path} is not an anchor.") from error
     return found
 
 
+def _anchor(value: dict[str, Any]) -> Anchor:
+    return Anchor(seq=int(value["seq"]), hash=str(value["hash"]), at=str(value.get("at", "")))
+
+
 def write() -> Anchor | None:
     """Keep the head, when it moved since the last line. Appends and syncs; the file is halved when it grows past some megabytes."""
-    path, head = anchor_file(), chain.head()
-    last = _last_line(path)
-    if head.seq == 0 or last == head.seq:
+    path, head, kept = anchor_file(), chain.head(), last()
+    if head.seq == 0 or (kept is not None and kept.seq == head.seq):
         return None
     anchor = Anchor(head.seq, head.hash, timezone.now().isoformat(timespec="seconds"))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,16 +51,18 @@ def write() -> Anchor | None:
     return anchor
 
 
-def _last_line(path: Path) -> int:
+def last() -> Anchor | None:
+    """The newest anchor in the file, or None."""
+    path = anchor_file()
     if not path.exists():
-        return 0
+        return None
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 500))
         lines = file.read().splitlines()
     try:
-        return int(json.loads(lines[-1])["seq"])
+        return _anchor(json.loads(lines[-1]))
     except (IndexError, ValueError, KeyError, TypeError):
-        return 0
+        return None
 
 
 def _thin(path: Path) -> None:

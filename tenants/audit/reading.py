@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from kvmweb.errors import NotFound
 from tenants.actor import Actor
@@ -54,6 +54,11 @@ def entry_for(actor: Actor, entry_id: int) -> AuditEntry:
     if row is None:
         raise NotFound
     return row
+
+
+def about(actor: Actor, target: Model) -> QuerySet[AuditEntry]:
+    """Entries about one row, newest first."""
+    return entries(actor).filter(target_id=str(target.pk))
 
 
 def related_to(actor: Actor, entry: AuditEntry) -> QuerySet[AuditEntry]:

@@ -88,4 +88,6 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "tokens/<uuid:token_id>/"): Row("nobody else", but={"owner": 2}),
     ("DELETE", "tokens/<uuid:token_id>/"): Row("nobody else", but={"owner": 2}),
     ("GET", "audit/"): Row("everybody"),
+    ("GET", "audit/export/"): Row("everybody"),
+    ("GET", "audit/<int:entry_id>/"): Row("tenant reads"),
 }
