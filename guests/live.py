@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F
 
 from guests.inventory import publish_guests, publish_rows
@@ -14,6 +13,7 @@ from guests.models import Guest
 from guests.payload import Payload
 from guests.selectors import guest_for, guest_list, guest_payloads, guest_summary, guest_view
 from jobs.models import Job
+from live import publish
 from tenants.actor import Actor
 
 SNAPSHOT_ROWS = 200
@@ -30,13 +30,13 @@ def row_snapshot(actor: Actor, guest_id: str) -> Payload:
 def touch(guest_id: UUID | str, **columns: Any) -> None:
     """Write `columns` and a new version. Open pages are told after the commit: the guest's job may begin or end in this transaction."""
     if Guest.objects.filter(pk=guest_id).update(version=F("version") + 1, **columns):
-        transaction.on_commit(partial(publish_guests, [UUID(str(guest_id))]), robust=True)
+        publish.when_seen(partial(publish_guests, [UUID(str(guest_id))]))
 
 
 def hand_over(guest: Guest, job: Job, **columns: Any) -> None:
-    """As `touch`, for a row that is locked, read with tenant, host and image, and was just given to `job`: little is read again."""
+    """As `touch`, for a row that is locked, read with tenant and host, and was just given to `job`: little is read again."""
     for name, value in columns.items():
         setattr(guest, name, value)
     guest.version += 1
     Guest.objects.filter(pk=guest.pk).update(version=guest.version, **columns)
-    transaction.on_commit(partial(publish_rows, [guest], {guest.pk: job}), robust=True)
+    publish.when_seen(partial(publish_rows, [guest], {guest.pk: job}))

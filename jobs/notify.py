@@ -5,20 +5,18 @@ from __future__ import annotations
 from functools import partial
 from uuid import UUID
 
-from django.db import transaction
-
 from jobs.models import Job
 from jobs.payload import full_payload
 from live import publish
 
 
 def job_changed(job_id: UUID) -> None:
-    transaction.on_commit(partial(_publish, job_id), robust=True)
+    publish.when_seen(partial(_publish, job_id))
 
 
 def job_made(job: Job) -> None:
     """A new job has neither steps nor a log: nothing to read again."""
-    publish.changed("job", job.pk, tenant_id=job.tenant_id, version=job.version, data=full_payload(job))
+    publish.when_seen(lambda: publish.changed("job", job.pk, tenant_id=job.tenant_id, version=job.version, data=full_payload(job)))
 
 
 def _publish(job_id: UUID) -> None:

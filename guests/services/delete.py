@@ -17,7 +17,7 @@ def delete_guest(actor: Actor, guest: Guest, *, delete_disks: bool = True, confi
 
     A guest that its host no longer has can be deleted too. Raises Conflict when it is protected, Busy while a job works on it.
     """
-    row = Guest.objects.select_for_update(of=("self",)).select_related("host", "tenant", "image").get(pk=guest.pk)
+    row = Guest.objects.select_for_update(of=("self",)).select_related("host", "tenant").get(pk=guest.pk)
     if confirm_name is not None and confirm_name != row.name:
         raise InvalidInput(fields={"confirm_name": f"Type the name of the guest: {row.name}."})
     if row.is_protected:

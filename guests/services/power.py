@@ -86,7 +86,7 @@ POWER: dict[str, Callable[..., Job]] = {
 
 
 def _submit(actor: Actor, guest: Guest, verb: str, *, title: str, args: dict[str, Any] | None = None) -> Job:
-    row = Guest.objects.select_for_update(of=("self",)).select_related("host", "tenant", "image").get(pk=guest.pk)
+    row = Guest.objects.select_for_update(of=("self",)).select_related("host", "tenant").get(pk=guest.pk)
     _refuse_in_wrong_state(row, verb)
     job = submit(
         actor,
