@@ -12,7 +12,7 @@ from guests.models import Guest, GuestState
 from guests.states import MISSING, why_not_in
 from jobs.models import Job
 from tenants.actor import Actor
-from tenants.policy import why_not
+from tenants.policy import may, why_not
 
 OPERATION_OF: dict[str, str] = {
     "start": "guest.start",
@@ -26,6 +26,7 @@ OPERATION_OF: dict[str, str] = {
     "view-console": "console.view",
     "change": "guest.change",
     "delete": "guest.delete",
+    "transfer": "guest.transfer",
 }
 POWER_VERBS = ("start", "shutdown", "reboot", "reset", "force-off", "suspend", "resume")
 
@@ -68,13 +69,20 @@ def answers(actor: Actor, facts: GuestFacts) -> dict[str, Answer]:
 
 def reason_against(actor: Actor, facts: GuestFacts, verb: str) -> str:
     """Role first (nothing to wait for), then what is going on, then the state."""
-    return why_not(actor, OPERATION_OF[verb], facts.tenant_id) or _busy(facts, verb) or _state_against(facts, verb)
+    role = why_not(actor, OPERATION_OF[verb], facts.tenant_id) or (_nowhere_to_give(actor, facts) if verb == "transfer" else "")
+    return role or _busy(facts, verb) or _state_against(facts, verb)
+
+
+def _nowhere_to_give(actor: Actor, facts: GuestFacts) -> str:
+    if actor.is_operator or any(may(actor, "guest.transfer", other) for other in actor.tenant_ids - {facts.tenant_id}):
+        return ""
+    return "You are owner of no other tenant. An operator can give it to any tenant."
 
 
 def _busy(facts: GuestFacts, verb: str) -> str:
     if verb == "force-off" and facts.job_kind == "guest.shutdown":
         return ""  # what one wants when the guest does not answer
-    if facts.job_title and verb in (*POWER_VERBS, "delete"):
+    if facts.job_title and verb in (*POWER_VERBS, "delete", "transfer"):
         return f"Busy: {facts.job_title}. Wait, or cancel that job."
     return ""
 
@@ -82,7 +90,7 @@ def _busy(facts: GuestFacts, verb: str) -> str:
 def _state_against(facts: GuestFacts, verb: str) -> str:
     if verb == "delete":
         return "It is protected. Switch the protection off first." if facts.is_protected else ""
-    if verb == "change":
+    if verb in ("change", "transfer"):
         return "It is being created. Wait until that is done." if facts.state == GuestState.CREATING else ""
     if facts.host_state == "disabled":
         return "Its host is disabled. An operator can enable it."

@@ -19,6 +19,7 @@ from guests.services.change import change_guest
 from guests.services.create import create_guests
 from guests.services.delete import delete_guest
 from guests.services.power import POWER
+from guests.services.transfer import transfer_guest
 from hosts.models import Host
 from hosts.selectors import host_for
 from jobs.api import accepted
@@ -116,6 +117,14 @@ class GuestView(GuestBase):
     def delete(self) -> Any:
         """Delete a guest, by default with its disks."""
         return accepted(self.actor, delete_guest(self.actor, self.row, **self.body))
+
+
+class TransferView(GuestBase):
+    @endpoint("transfer_guest", body=serializers.TransferBody, answer=serializers.GuestShape, operation="guest.transfer")
+    def post(self) -> Any:
+        """Give a guest with its disks to another tenant, in which one is owner too."""
+        self.tenant = named_tenant(self.actor, self.body["tenant"], "guest.transfer")
+        return self.show(guest_for(self.actor, transfer_guest(self.actor, self.row, self.tenant).pk))
 
 
 def power_view(verb: str) -> type[ApiView]:

@@ -104,6 +104,10 @@ class ChangeGuestBody(StrictSerializer):
     autostart = Flag(required=False)
 
 
+class TransferBody(StrictSerializer):
+    tenant = RowId()
+
+
 class DeleteGuestBody(StrictSerializer):
     delete_disks = Flag(default=True, help_text="false: its disks stay as detached volumes.")
     confirm_name = Line(max_length=63, required=False, help_text="The guest's name, as a second look: 400 when it is another's.")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from guests.views import changes, create, pages
+from guests.views import changes, create, pages, transfer
 
 urlpatterns = [
     path("", pages.guest_list, name="guests"),
@@ -11,5 +11,6 @@ urlpatterns = [
     path("<str:guest_id>/", pages.guest, name="guest"),
     path("<str:guest_id>/menu/", pages.menu, name="guest-menu"),
     path("<str:guest_id>/edit/", changes.edit, name="guest-edit"),
+    path("<str:guest_id>/transfer/", transfer.transfer, name="guest-transfer"),
     path("<str:guest_id>/delete/", changes.delete, name="guest-delete"),
 ]

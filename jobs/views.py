@@ -29,7 +29,7 @@ CHIPS = (
 def job_list(request: PageRequest) -> HttpResponse:
     chosen, search = request.GET.get("state", ""), request.GET.get("search", "").strip()
     states = next((states for key, _, states in CHIPS if key == chosen), ())
-    rows = selectors.job_list(request.actor, states=states, search=search).order_by("-created_at", "-id")
+    rows = selectors.job_list(request.actor, states=states, search=search, tenant_id=tenant_in_url(request)).order_by("-created_at", "-id")
     page = page_of(rows, request.GET.get("page", ""))
     jobs = [job_payload(job, request.actor) for job in page.rows]
     context = {"page": page, "jobs": jobs, "chips": CHIPS, "chosen": chosen, "search": search}

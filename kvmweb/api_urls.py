@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from accounts import api as accounts
 from console import api as console
 from guests import api as guests
 from guests.actions import POWER_VERBS
@@ -21,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("guests/summary/", guests.SummaryView.as_view()),
     path("guests/bulk/", guests.BulkView.as_view()),
     path("guests/<uuid:guest_id>/", guests.GuestView.as_view()),
+    path("guests/<uuid:guest_id>/transfer/", guests.TransferView.as_view()),
     path("guests/<uuid:guest_id>/timeline/", guests.TimelineView.as_view()),
     path("guests/<uuid:guest_id>/console/", console.ConsoleView.as_view()),
     path("console-sessions/", console.SessionsView.as_view()),
@@ -62,6 +64,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quota-requests/<uuid:request_id>/decline/", quota.DeclineView.as_view()),
     path("tokens/", tenants.TokensView.as_view()),
     path("tokens/<uuid:token_id>/", tenants.TokenView.as_view()),
+    path("ssh-keys/", accounts.SshKeysView.as_view()),
+    path("ssh-keys/<uuid:ssh_key_id>/", accounts.SshKeyView.as_view()),
     path("audit/", audit.AuditView.as_view()),
     path("audit/export/", audit.ExportView.as_view()),
     path("audit/<int:entry_id>/", audit.AuditEntryView.as_view()),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import structlog
+
+LINK = re.compile(r"(invite(?:/|%2F))[^/%\s\"'&]+", re.IGNORECASE)
+"""The secret part of an invitation's path, also inside ?next=."""
 
 
 class LineFormatter(logging.Formatter):
@@ -25,7 +29,7 @@ class NoReadiness(logging.Filter):
 
 
 def escape(line: str) -> str:
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)[:4096]
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in LINK.sub(r"\1[secret]", line))[:4096]
 
 
 def configure_structlog() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from tenants.actor import Actor
@@ -27,6 +27,11 @@ def dialog(request: HttpRequest, template: str, context: dict[str, Any], *, refu
     if is_fragment(request):
         return render(request, template, context, status=status)
     return render(request, "dialog_page.html", {**context, "dialog_template": template}, status=status)
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """The data of a form: also an empty POST binds it."""
+    return request.POST if request.method == "POST" else None
 
 
 def to(request: HttpRequest, url: str) -> HttpResponse:

@@ -15,13 +15,15 @@ from storage.payload import image_payload
 from storage.recipe_list import RECIPES
 from storage.services.images import build_image, delete_image, import_image
 from tenants.policy import why_not
+from tenants.sessions import follows_choice, tenant_in_url
 
 
 @login_required
 @require_safe
+@follows_choice
 def image_list(request: PageRequest) -> HttpResponse:
     search = request.GET.get("search", "").strip()
-    rows = list(selectors.image_list(request.actor, search=search))
+    rows = list(selectors.image_list(request.actor, search=search, tenant=tenant_in_url(request)))
     jobs = active_jobs_for([image.pk for image in rows])
     images = [{**image_payload(image, request.actor), "job": jobs.get(image.pk)} for image in rows]
     built = {image.recipe for image in rows if image.state != "failed"}

@@ -13,9 +13,7 @@ from tenants.models import TenantRole, User
 
 
 class ConfirmForm(KvmwebForm):
-    """Yes, and nothing else: a hidden field, so that a form without fields is bound by its POST."""
-
-    sure = forms.CharField(initial="yes", widget=forms.HiddenInput)
+    """Yes, and nothing else. Bound by its POST, however empty."""
 
 
 class TenantForm(KvmwebForm):

@@ -87,6 +87,7 @@ _WORDS = {
     "guest.adopt": "Adopt a machine that runs on a host unmanaged",
     "console.open": "Use a guest's console",
     "console.view": "Watch a guest's console",
+    "console.kick": "Close somebody's console",
     "image.create_public": "Import an image for everybody",
     "image.create": "Import an image for the tenant",
     "image.build": "Build an image from a recipe",
@@ -132,6 +133,8 @@ def why_not(actor: Actor, operation: str, tenant_id: UUID | None) -> str:
         return f"You are viewing as tenant {actor.viewing_as}. Stop viewing to change something."
     if actor.scope not in SCOPES:
         return "This token's scope is not known. Make a new token."
+    if actor.lacks_mfa:
+        return "Set up a second factor first: your role or one of your tenants requires it. See Account, Two-factor."
     if actor.scope == "read":
         return "This token may only read. Use one with scope operate."
     if actor.scope == "operate" and (least >= OPERATOR or operation.partition(".")[0] in ABOUT_PEOPLE) and not actor.is_system:

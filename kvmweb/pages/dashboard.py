@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -18,14 +19,12 @@ from jobs.models import JobState
 from jobs.payload import job_payload
 from jobs.selectors import job_list
 from kvmweb.context import shell_of
+from kvmweb.pages.quotas import quota_lines, quotas_of
 from kvmweb.requests import PageRequest, is_fragment
-from kvmweb.words import AMOUNTS
 from storage.payload import pool_payload
 from storage.selectors import pool_list
 from tenants.actor import Actor
-from tenants.models import Quota
-from tenants.quota import limits_of, usage_of
-from tenants.selectors import tenant_list
+from tenants.sessions import follows_choice, tenant_in_url
 
 FAILED_WITHIN = timedelta(hours=24)
 NEARLY_FULL = 0.85
@@ -34,33 +33,39 @@ AT_MOST = 6
 
 @login_required
 @require_safe
+@follows_choice
 def overview(request: PageRequest) -> HttpResponse:
-    actor, summary = request.actor, shell_of(request).summary
-    busiest = guest_list(actor, GuestFilter(state="running", ordering="-cpu_percent"))
+    actor, summary, tenant = request.actor, shell_of(request).summary, tenant_in_url(request)
+    busiest = guest_list(actor, GuestFilter(state="running", tenant=str(tenant or ""), ordering="-cpu_percent"))
     hosts = host_payloads(host_list(actor))
     pools = [pool_payload(pool) for pool in pool_list(actor)]
-    quotas = [] if actor.sees_everything else quotas_of(actor)
+    quotas = quotas_of(actor, tenant) if tenant or not actor.sees_everything else []
     context = {
         "summary": summary,
-        "attention": attention(actor, hosts, pools, quotas, summary=summary),
-        "capacity": capacity_of(hosts, pools) if actor.sees_everything else None,
+        "attention": attention(actor, hosts, pools, summary=summary, tenant=tenant),
+        "capacity": capacity_of(hosts, pools) if actor.sees_everything and not tenant else None,
         "quotas": quotas,
         "busiest": rows_of(actor, columns_of(busiest)[:AT_MOST]),
-        "jobs": [job_payload(job, actor) for job in job_list(actor)[:AT_MOST]],
+        "jobs": [job_payload(job, actor) for job in job_list(actor, tenant_id=tenant)[:AT_MOST]],
     }
     return render(request, "overview/_overview.html" if is_fragment(request) else "overview/overview.html", context)
 
 
 def attention(
-    actor: Actor, hosts: list[dict[str, Any]], pools: list[dict[str, Any]], quotas: list[dict[str, Any]], *, summary: dict[str, Any]
+    actor: Actor,
+    hosts: list[dict[str, Any]],
+    pools: list[dict[str, Any]],
+    *,
+    summary: dict[str, Any],
+    tenant: UUID | None = None,
 ) -> list[dict[str, Any]]:
     """Lines {"icon", "tone", "title", "text", "url"}, worst first."""
     return [
         *_hosts_down(hosts),
-        *_failed_jobs(actor),
+        *_failed_jobs(actor, tenant),
         *_troubled_guests(summary),
         *_full_pools(pools),
-        *_full_quotas(quotas),
+        *quota_lines(actor, tenant),
     ]
 
 
@@ -78,9 +83,9 @@ def _hosts_down(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _failed_jobs(actor: Actor) -> list[dict[str, Any]]:
-    failed = job_list(actor, states=(JobState.FAILED, JobState.NEEDS_ATTENTION)).filter(finished_at__gt=timezone.now() - FAILED_WITHIN)
-    held = job_list(actor, states=(JobState.NEEDS_ATTENTION,)).filter(finished_at__isnull=True)
+def _failed_jobs(actor: Actor, tenant: UUID | None) -> list[dict[str, Any]]:
+    failed = job_list(actor, states=(JobState.FAILED, JobState.NEEDS_ATTENTION), tenant_id=tenant).filter(finished_at__gt=timezone.now() - FAILED_WITHIN)
+    held = job_list(actor, states=(JobState.NEEDS_ATTENTION,), tenant_id=tenant).filter(finished_at__isnull=True)
     return [
         {
             "icon": "triangle-alert",
@@ -124,21 +129,6 @@ def _full_pools(pools: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _full_quotas(quotas: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "icon": "gauge",
-            "tone": "warn",
-            "title": f"{quota['tenant']}: {line['label']} is nearly used up",
-            "text": "Delete what you no longer need, or ask an admin for more.",
-            "url": "/guests/",
-        }
-        for quota in quotas
-        for line in quota["lines"]
-        if line["limit"] and line["used"] / line["limit"] >= NEARLY_FULL
-    ]
-
-
 def capacity_of(hosts: list[dict[str, Any]], pools: list[dict[str, Any]]) -> dict[str, float]:
     """Sums over the hosts that are up, and over their active pools."""
     up = [host for host in hosts if host["state"] == "up"]
@@ -155,13 +145,3 @@ def capacity_of(hosts: list[dict[str, Any]], pools: list[dict[str, Any]]) -> dic
         "storage_bytes": capacity - sum(pool["available_bytes"] for pool in usable),
         "storage_capacity_bytes": capacity,
     }
-
-
-def quotas_of(actor: Actor) -> list[dict[str, Any]]:
-    shown = []
-    for tenant in tenant_list(actor).filter(is_active=True).order_by("name"):
-        used, limits = usage_of(tenant.pk), limits_of(tenant.pk)
-        resources = [name for name in Quota.RESOURCES if limits[name] is not None or name in ("guests", "vcpus", "memory_mib", "disk_gib")]
-        lines = [{"resource": name, "label": AMOUNTS[name][0], "used": used[name], "limit": limits[name]} for name in resources]
-        shown.append({"tenant": tenant.name, "lines": lines})
-    return shown

@@ -107,6 +107,7 @@ if (list) {
         refetchSoon($("#guest-body"));
       }
     },
-    removed: () => location.assign("/guests/"),
+    // Gone, or given to a tenant that this person does not see; an operator still does.
+    removed: async () => (await fetch(location.href, { method: "HEAD" })).status === 404 && location.assign("/guests/"),
   });
 }

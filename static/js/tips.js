@@ -1,4 +1,4 @@
-// Tooltips for [data-tip], on hover and on keyboard focus. One popover, in the top layer.
+// Tooltips for [data-tip], on hover and on keyboard focus. One popover, in the top layer. What is aria-disabled does nothing but say why.
 import { $, on } from "./dom.js";
 
 const WAIT_MS = 300;
@@ -21,6 +21,17 @@ function hide() {
   if (tip.matches(":popover-open")) tip.hidePopover();
 }
 
+document.addEventListener(
+  "click",
+  (event) => {
+    const blocked = event.target instanceof Element && event.target.closest('[aria-disabled="true"]');
+    if (!blocked) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    show(blocked);
+  },
+  true,
+);
 on("mouseover", "[data-tip]", (event, target) => {
   clearTimeout(timer);
   timer = setTimeout(() => show(target), WAIT_MS);

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from kvmweb.requests import PageRequest
+from kvmweb.requests import PageRequest, posted
 from tenants.forms import JoinForm
 from tenants.middleware import address_of
 from tenants.models import Invitation, Tenant
@@ -39,7 +39,7 @@ def _for_member(request: PageRequest, row: Invitation, token: str) -> HttpRespon
 
 
 def _for_newcomer(request: PageRequest, row: Invitation, token: str) -> HttpResponse:
-    form = JoinForm(request.POST or None)
+    form = JoinForm(posted(request))
     if form.is_valid():
         with form.showing_refusals():
             given = form.cleaned_data

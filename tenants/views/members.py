@@ -10,9 +10,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from kvmweb.requests import PageRequest, dialog, to
+from kvmweb.requests import PageRequest, dialog, posted, to
 from tenants import selectors
 from tenants.forms import ConfirmForm, InviteForm, MemberForm, RoleForm
+from tenants.gate import check_first
 from tenants.models import Tenant
 from tenants.services.invitations import invite, revoke_invitation
 from tenants.services.members import add_member, change_member, leave_tenant, remove_member
@@ -26,7 +27,8 @@ def _back(request: PageRequest, tenant: Tenant) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: PageRequest, tenant_id: UUID) -> HttpResponse:
     tenant = selectors.tenant_for(request.actor, tenant_id)
-    form = MemberForm(request.POST or None)
+    check_first(request.actor, "tenant.add_member", tenant)
+    form = MemberForm(posted(request))
     if form.is_valid():
         with form.showing_refusals():
             add_member(request.actor, tenant, **form.cleaned_data)
@@ -40,8 +42,9 @@ def add(request: PageRequest, tenant_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_role(request: PageRequest, tenant_id: UUID, user_id: UUID) -> HttpResponse:
     tenant = selectors.tenant_for(request.actor, tenant_id)
+    check_first(request.actor, "tenant.change_member", tenant)
     membership = selectors.membership_for(tenant, user_id)
-    form = RoleForm(request.POST or None, initial={"role": membership.role})
+    form = RoleForm(posted(request), initial={"role": membership.role})
     if form.is_valid():
         with form.showing_refusals():
             change_member(request.actor, tenant, membership.user, role=form.cleaned_data["role"])
@@ -54,8 +57,9 @@ def change_role(request: PageRequest, tenant_id: UUID, user_id: UUID) -> HttpRes
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: PageRequest, tenant_id: UUID, user_id: UUID) -> HttpResponse:
     tenant = selectors.tenant_for(request.actor, tenant_id)
+    check_first(request.actor, "tenant.remove_member", tenant)
     membership = selectors.membership_for(tenant, user_id)
-    form = ConfirmForm(request.POST or None)
+    form = ConfirmForm(posted(request))
     if form.is_valid():
         with form.showing_refusals():
             remove_member(request.actor, tenant, membership.user)
@@ -68,7 +72,8 @@ def remove(request: PageRequest, tenant_id: UUID, user_id: UUID) -> HttpResponse
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: PageRequest, tenant_id: UUID) -> HttpResponse:
     tenant = selectors.tenant_for(request.actor, tenant_id)
-    form = ConfirmForm(request.POST or None)
+    check_first(request.actor, "tenant.leave", tenant)
+    form = ConfirmForm(posted(request))
     if form.is_valid():
         with form.showing_refusals():
             leave_tenant(request.actor, tenant)
@@ -82,7 +87,8 @@ def leave(request: PageRequest, tenant_id: UUID) -> HttpResponse:
 def add_invitation(request: PageRequest, tenant_id: UUID) -> HttpResponse:
     """The answer to the POST is the only page that shows the link."""
     tenant = selectors.tenant_for(request.actor, tenant_id)
-    form = InviteForm(request.POST or None)
+    check_first(request.actor, "tenant.invite", tenant)
+    form = InviteForm(posted(request))
     context: dict[str, Any] = {"tenant": tenant, "form": form, "page_title": "Invite by link"}
     if form.is_valid():
         with form.showing_refusals():
