@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("audit/", include("tenants.audit.urls")),
     path("", include("tenants.urls")),
+    path("quota-requests/", include("tenants.quota.urls")),
     path("", include("console.urls")),
     path("guests/", include("guests.urls")),
     path("hosts/", include("hosts.urls")),

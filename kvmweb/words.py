@@ -12,6 +12,9 @@ TONES = {
     "succeeded": "ok",
     "active": "ok",
     "done": "ok",
+    "approved": "ok",
+    "open": "warn",
+    "declined": "bad",
     "paused": "warn",
     "suspended": "warn",
     "unreachable": "bad",
@@ -53,6 +56,10 @@ AMOUNTS: dict[str, tuple[str, Callable[[int], str]]] = {
     "running_jobs": ("Running jobs", str),
 }
 """What a quota counts -> its name on a page, and how its amounts read."""
+
+
+FIELD_UNITS = {"memory_mib": "MiB", "disk_gib": "GiB", "image_gib": "GiB"}
+"""In which unit a form asks for them."""
 
 
 def amount(resource: str, value: int) -> str:

@@ -143,9 +143,9 @@ def hold(tenant: Tenant) -> None:
 
 def quota_exceeded(tenant: Tenant, exceeded: list[Excess]) -> QuotaExceeded:
     """The first of `exceeded` also stands in the details by itself."""
-    parts = [f"{line['used']} of {line['limit']} {UNITS[str(line['resource'])]} and this needs {line['asked']} more" for line in exceeded]
+    parts = [f"{line['used']} of {line['limit']} {UNITS[str(line['resource'])]}; this needs {line['asked']} more." for line in exceeded]
     return QuotaExceeded(
-        f"Tenant {tenant.name} uses {', '.join(parts)}.",
+        f"Tenant {tenant.name} uses " + " It uses ".join(parts),
         hint="Ask for less, delete what you no longer need, or ask for a larger quota at /quota-requests/new/.",
         details={**exceeded[0], "exceeded": exceeded, "request_url": request_url(tenant.pk, exceeded)},
     )

@@ -13,14 +13,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.paging import page_of
-from kvmweb.requests import PageRequest, dialog, is_fragment, to
-from kvmweb.words import AMOUNTS
+from kvmweb.requests import PageRequest, dialog, is_fragment, posted, to
 from tenants import selectors
 from tenants.forms import ConfirmForm, TenantForm
-from tenants.models import Quota, Tenant
+from tenants.gate import check_first
+from tenants.models import Tenant
 from tenants.payload import invitation_payload
 from tenants.policy import why_not
-from tenants.quota import limits_of, usage_of
+from tenants.quota.meters import meters_of
 from tenants.services.tenants import change_tenant, create_tenant, delete_tenant
 
 TABS = (("overview", "Overview"), ("members", "Members"), ("settings", "Settings"))
@@ -56,8 +56,7 @@ def tenant(request: PageRequest, tenant_id: UUID) -> HttpResponse:
 
 
 def _overview(request: PageRequest, row: Tenant) -> dict[str, Any]:
-    used, limits = usage_of(row.pk), limits_of(row.pk)
-    return {"usage": [{"resource": name, "label": AMOUNTS[name][0], "used": used[name], "limit": limits[name]} for name in Quota.RESOURCES]}
+    return {"meters": meters_of(row), "why_not_ask": why_not(request.actor, "quota_request.create", row.pk)}
 
 
 def _members(request: PageRequest, row: Tenant) -> dict[str, Any]:
@@ -79,7 +78,8 @@ CONTEXT_OF = {"overview": _overview, "members": _members, "settings": _settings}
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: PageRequest) -> HttpResponse:
-    form = TenantForm(request.POST or None)
+    check_first(request.actor, "tenant.create", None)
+    form = TenantForm(posted(request))
     if form.is_valid():
         with form.showing_refusals():
             return to(request, f"/tenants/{create_tenant(request.actor, None, **form.wanted('name', 'description')).pk}/")
@@ -90,8 +90,9 @@ def add(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: PageRequest, tenant_id: UUID) -> HttpResponse:
     row = selectors.tenant_for(request.actor, tenant_id)
+    check_first(request.actor, "tenant.change", row)
     initial = {"name": row.name, "description": row.description, "is_active": row.is_active}
-    form = TenantForm(request.POST or None, initial=initial)
+    form = TenantForm(posted(request), initial=initial)
     if form.is_valid():
         with form.showing_refusals():
             change_tenant(request.actor, row, form.wanted("name", "description", "is_active"))
@@ -103,7 +104,8 @@ def change(request: PageRequest, tenant_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: PageRequest, tenant_id: UUID) -> HttpResponse:
     row = selectors.tenant_for(request.actor, tenant_id)
-    form = ConfirmForm(request.POST or None)
+    check_first(request.actor, "tenant.delete", row)
+    form = ConfirmForm(posted(request))
     if form.is_valid():
         with form.showing_refusals():
             delete_tenant(request.actor, row)
