@@ -130,7 +130,7 @@ def why_not(actor: Actor, operation: str, tenant_id: UUID | None) -> str:
     if least is None:
         return f"{operation} is not a known operation."
     if actor.viewing_as and operation not in NO_CHANGE:
-        return f"You are viewing as tenant {actor.viewing_as}. Stop viewing to change something."
+        return why_not_while_viewing(actor)
     if actor.scope not in SCOPES:
         return "This token's scope is not known. Make a new token."
     if actor.lacks_mfa:
@@ -143,6 +143,10 @@ def why_not(actor: Actor, operation: str, tenant_id: UUID | None) -> str:
         whom = "an owner of the tenant or an admin" if least <= OWNER else "an admin"
         return f"This needs the role {ROLE_NAMES[least]}. Ask {whom} for it."
     return ""
+
+
+def why_not_while_viewing(actor: Actor) -> str:
+    return f"You are viewing as tenant {actor.viewing_as}. Stop viewing to change something."
 
 
 def _is_for_auditor(actor: Actor, operation: str) -> bool:

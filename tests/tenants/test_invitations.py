@@ -65,7 +65,9 @@ def test_looking_at_the_link_changes_nothing(link: str, client: Client, stranger
     assert Invitation.objects.get().used_at is None
 
 
-def test_a_logged_in_person_joins_and_the_link_is_spent(link: str, stranger: User, tenant: Tenant, client_for: Callable[[User], Client]) -> None:
+def test_a_logged_in_person_joins_and_the_link_is_spent(
+    link: str, stranger: User, tenant: Tenant, client_for: Callable[[User], Client]
+) -> None:
     client = client_for(stranger)
     assert client.post(link).status_code == 302
     assert Membership.objects.get(tenant=tenant, user=stranger).role == "member"
