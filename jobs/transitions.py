@@ -17,7 +17,7 @@ from django.db import connection, models, transaction
 from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 
-from jobs import notify
+from jobs import notify, outcomes
 from jobs.models import ACTIVE_STATES, Job, JobState
 from jobs.workflow import LeaseLost
 
@@ -122,13 +122,18 @@ def wait(lease: Lease, seconds: float, *, for_host: bool = True) -> None:
 
 def finish(lease: Lease, state: JobState, **fields: Any) -> None:
     """The final transition. Call it in the transaction of the workflow's on_success or on_failure."""
-    write(lease, state=state, finished_at=Now(), waiting_since=None, not_before=None, **_NO_LEASE, **fields)
+    with transaction.atomic():
+        write(lease, state=state, finished_at=Now(), waiting_since=None, not_before=None, **_NO_LEASE, **fields)
+        outcomes.record(lease.job_id, state, fields.get("error"))
 
 
 def need_attention(lease: Lease, error: dict[str, Any], *, retry_in_s: float | None) -> None:
     """Stop half undone. `retry_in_s`: the sweeper tries again then (the cause may pass by itself); None: only a person does."""
     not_before = in_seconds(retry_in_s) if retry_in_s is not None else None
-    write(lease, state=JobState.NEEDS_ATTENTION, error=error, not_before=not_before, waiting_since=None, **_NO_LEASE)
+    with transaction.atomic():
+        write(lease, state=JobState.NEEDS_ATTENTION, error=error, not_before=not_before, waiting_since=None, **_NO_LEASE)
+        if retry_in_s is None:
+            outcomes.record(lease.job_id, JobState.NEEDS_ATTENTION, error)
 
 
 def request_cancel(job_id: UUID, *, also_running: bool = True) -> bool:
@@ -145,7 +150,10 @@ def abandon_jobs_of(host_id: UUID, reason: str) -> bool:
         return False
     for job in jobs.filter(state__in=ACTIVE_STATES):
         rows = Job.objects.filter(pk=job.pk, lease_owner="", state__in=ACTIVE_STATES)
-        _changed(job.pk, rows, state=JobState.CANCELLED, step="", outcome=reason, finished_at=Now(), not_before=None, waiting_since=None)
+        if _changed(
+            job.pk, rows, state=JobState.CANCELLED, step="", outcome=reason, finished_at=Now(), not_before=None, waiting_since=None
+        ):
+            outcomes.record(job.pk, JobState.CANCELLED)
     return True
 
 
@@ -160,7 +168,11 @@ def recover(job: Job, **fields: Any) -> bool:
     """Take a job from a worker whose lease expired and let it wait for another; False when that worker, or a sweeper, was faster."""
     rows = Job.objects.filter(LEASE_EXPIRED, pk=job.pk, fence=job.fence, lease_owner=job.lease_owner)
     fields = {"state": _back_to_waiting, "crashes": F("crashes") + 1, "sent_at": Now(), **fields}
-    return _changed(job.pk, rows, **_NO_LEASE, **fields)
+    with transaction.atomic():
+        is_ours = _changed(job.pk, rows, **_NO_LEASE, **fields)
+        if is_ours and fields["state"] == JobState.NEEDS_ATTENTION:
+            outcomes.record(job.pk, JobState.NEEDS_ATTENTION, fields.get("error"))
+    return is_ours
 
 
 def mark_sent(job_ids: Iterable[UUID], *, ok: bool) -> None:

@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.utils.http import urlencode
 
 from tenants import audit
+from tenants.audit.forms import changes_of
 from tenants.models import AuditEntry
 
 
@@ -63,7 +64,7 @@ class AuditedAdmin(AdminOnly, admin.ModelAdmin):
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        self._record(request, "admin.change", obj, message)
+        self._record(request, "admin.change", obj)
         return super().log_change(request, obj, message)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
@@ -71,10 +72,15 @@ class AuditedAdmin(AdminOnly, admin.ModelAdmin):
             self._record(request, "admin.delete", row)
         return super().log_deletions(request, queryset)
 
-    def _record(self, request: HttpRequest, operation: str, row: Model, message: Any = None) -> None:
-        """`message`: Django's list of what changed; names of fields, never values."""
-        changed = [name for part in message or [] if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])]
-        audit.record(request.actor, operation, AuditEntry.Outcome.DONE, target=row, message=", ".join(map(str, changed)))  # type: ignore[attr-defined]
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Django asks for this just before it logs a save: the one place that knows the form and its inlines."""
+        request._changes = changes_of(form, formsets or [])  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
+    def _record(self, request: HttpRequest, operation: str, row: Model) -> None:
+        changes = getattr(request, "_changes", {})
+        details = {"changes": changes} if changes else {}
+        audit.record(request.actor, operation, AuditEntry.Outcome.DONE, target=row, details=details)  # type: ignore[attr-defined]
 
 
 class ReadOnlyAdmin(AuditedAdmin):

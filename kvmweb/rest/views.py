@@ -92,7 +92,7 @@ class ApiView(APIView):
     def _change(self) -> Response:
         is_dry = wants_dry_run(self.request)
         used_after = None
-        with transaction.atomic():
+        with audit.surviving_rollback(is_wanted=not is_dry), transaction.atomic():
             claim = (
                 idempotency.Claim()
                 if is_dry or self.request.method != "POST"
@@ -140,7 +140,7 @@ def endpoint(
         def handle(self: ApiView, request: Request, **ids: Any) -> Response:
             is_change = request.method in CHANGING
             self.query = read(query, {key: text for key, text in request.query_params.items() if not (is_change and key == "dry_run")})
-            self.row = self.find(**ids)
+            self.row = _find(self, operation, ids)
             if operation:
                 _check_role(self, operation if isinstance(operation, str) else operation(self))
             if is_change:
@@ -160,6 +160,17 @@ def read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
     checked = serializer(data=data)
     checked.is_valid(raise_exception=True)
     return dict(checked.validated_data)
+
+
+def _find(view: ApiView, operation: Any, ids: dict[str, Any]) -> Any:
+    try:
+        return view.find(**ids)
+    except NotFound:
+        if isinstance(operation, str) and operation and ids and view.request.method in CHANGING and not wants_dry_run(view.request):
+            # Somebody tried to change what is not there for him: another tenant's, perhaps. Without its name, which he did not see.
+            about = audit.Target(operation.partition(".")[0], str(next(iter(ids.values()))))
+            audit.record(view.actor, operation, AuditEntry.Outcome.REFUSED, target=about, message="There is no such thing for them.")
+        raise
 
 
 def _check_role(view: ApiView, operation: str) -> None:

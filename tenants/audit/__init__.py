@@ -93,9 +93,9 @@ def job_of(result: Any) -> UUID | None:
 
 
 @contextmanager
-def surviving_rollback() -> Iterator[None]:
+def surviving_rollback(*, is_wanted: bool = True) -> Iterator[None]:
     """Around a transaction that may be rolled back after a refusal was recorded in it: such a record is written again."""
-    token = _refusals.set([])
+    token = _refusals.set([] if is_wanted else None)
     try:
         yield
     finally:
