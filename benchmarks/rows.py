@@ -28,10 +28,7 @@ def main() -> None:
     import django
 
     django.setup()
-    from django.core.management import call_command
-
     wanted = {name: int(count) for name, _, count in (text.partition("=") for text in sys.argv[1:])}
-    call_command("flush", interactive=False, verbosity=0)
     people = make_people()
     tenants, hosts = make_ground(max(wanted.get("hosts", 0), HOSTS))
     for name, make in (("guests", make_guests), ("jobs", make_jobs), ("audit", make_audit), ("images", make_images)):

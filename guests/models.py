@@ -79,7 +79,9 @@ class Guest(models.Model):
         ]
         indexes = [
             models.Index(fields=["name", "id"], name="guest_by_name"),
-            models.Index(fields=["tenant", "state"], name="guest_count_of_tenant"),
+            # All that the summary counts by: it is on every page.
+            models.Index(fields=["state", "is_missing", "host"], name="guest_summary"),
+            models.Index(fields=["tenant", "state", "is_missing", "host"], name="guest_summary_of_tenant"),
             models.Index(fields=["state", "name", "id"], name="guest_by_state"),
             models.Index(fields=["state", "id"], name="guest_sorted_by_state"),
             models.Index(fields=["host", "state"], name="guest_of_host"),

@@ -18,6 +18,7 @@ from guests.states import ACTIVE_STATES
 from hosts.models import Host, HostState
 from kvmweb.errors import InvalidInput
 from tenants.actor import Actor
+from tenants.models import Tenant
 
 SORTABLE = ("name", "state", "created_at", "memory_mib", "vcpus", "cpu_percent")
 """What `ordering` may name, with - in front for descending. The id breaks ties, so that a keyset page never skips or repeats a row."""
@@ -93,7 +94,7 @@ def _problems() -> Q:
 
 
 def _hosts_down() -> QuerySet[Host]:
-    return Host.objects.filter(state=HostState.UNREACHABLE)
+    return Host.objects.filter(state=HostState.UNREACHABLE).order_by()
 
 
 def _filtered(rows: QuerySet[Guest], wanted: GuestFilter, *, sees_hosts: bool) -> QuerySet[Guest]:
@@ -113,7 +114,7 @@ def _filtered(rows: QuerySet[Guest], wanted: GuestFilter, *, sees_hosts: bool) -
     if wanted.os:
         rows = rows.filter(os=wanted.os)
     if wanted.tag:
-        rows = rows.annotate(tags_text=Cast("tags", TextField())).filter(tags_text__contains=f'"{wanted.tag}"')
+        rows = rows.alias(tags_text=Cast("tags", TextField())).filter(tags_text__contains=f'"{wanted.tag}"')
     if wanted.problems:
         rows = rows.filter(_problems())
     for word in wanted.search.split()[:8]:
@@ -122,20 +123,23 @@ def _filtered(rows: QuerySet[Guest], wanted: GuestFilter, *, sees_hosts: bool) -
 
 
 def _matching(rows: QuerySet[Guest], word: str, *, sees_hosts: bool) -> QuerySet[Guest]:
-    """Name, address, tag, tenant, host or MAC contain `word`; an id matches whole."""
+    """Name, address, tag, tenant, host or MAC contain `word`; an id matches whole.
+
+    Tenants and hosts are found first, by themselves: joined to every guest they take as long as the rest of the search.
+    """
     # Cast: a JSON column compares as JSON, not as text, on PostgreSQL.
-    rows = rows.annotate(tags_text=Cast("tags", TextField()), addresses_text=Cast("addresses", TextField()))
+    rows = rows.alias(tags_text=Cast("tags", TextField()), addresses_text=Cast("addresses", TextField()))
     found = (
         Q(name__icontains=word)
         | Q(addresses_text__icontains=word)
         | Q(tags_text__icontains=word)
-        | Q(tenant__name__icontains=word)
         | Q(os__icontains=word)
+        | Q(tenant_id__in=Tenant.objects.filter(name__icontains=word).order_by().values("pk"))
     )
     if sees_hosts:
-        found |= Q(host__name__icontains=word)
+        found |= Q(host_id__in=Host.objects.filter(name__icontains=word).order_by().values("pk"))
     if ":" in word:
-        found |= Q(pk__in=GuestNic.objects.filter(mac__icontains=word).values("guest_id"))
+        found |= Q(pk__in=GuestNic.objects.filter(mac__icontains=word).order_by().values("guest_id"))
     with suppress(ValueError):
         found |= Q(pk=UUID(word)) | Q(uuid=UUID(word))
     return rows.filter(found)

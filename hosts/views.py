@@ -72,7 +72,7 @@ def preflight(request: PageRequest, host_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: PageRequest, host_id: str) -> HttpResponse:
     host = selectors.host_for(request.actor, host_id)
-    form = RemoveHostForm(request.POST or None)
+    form = RemoveHostForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         with form.showing_refusals():
             return to(request, _remove(request, host, form.cleaned_data))

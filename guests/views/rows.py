@@ -49,7 +49,7 @@ Row = dict[str, Any]
 
 def columns_of(guests: QuerySet[Guest]) -> QuerySet[Guest, Row]:
     """A list from `guests.selectors.guest_list` with the columns of the table only."""
-    rows: QuerySet[Guest, Row] = guests.values(*COLUMNS, *guests.query.annotations)
+    rows: QuerySet[Guest, Row] = guests.values(*COLUMNS, *guests.query.annotation_select)
     return rows
 
 

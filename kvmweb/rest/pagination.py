@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
 from kvmweb.errors import InvalidInput
+from kvmweb.paging import first_of
 from kvmweb.rest.fields import StrictSerializer
 
 PAGE_SIZE, LARGEST_PAGE = 50, 200
@@ -100,7 +101,7 @@ def keyset_page(queryset: QuerySet[Any], request: Request, query: Mapping[str, A
         queryset = _beyond(queryset, columns, place.values, direction="lt" if down else "gt")
     size = query["page_size"]
     try:
-        rows = list(queryset.order_by(*(f"-{column}" if down else column for column in columns))[: size + 1])
+        rows = list(first_of(queryset.order_by(*(f"-{column}" if down else column for column in columns)), size + 1))
     except OverflowError as error:
         raise bad_cursor() from error
     has_more, rows = len(rows) > size, rows[:size]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -23,11 +23,11 @@ AFTER_IT = 2
 
 
 @pytest.fixture
-def works(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], object]]]:
+def works(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
     """What the request left for after its answer."""
     left: list[Callable[[], object]] = []
     monkeypatch.setattr(after_answer._here, "works", left, raising=False)
-    yield left
+    return left
 
 
 @pytest.mark.django_db(transaction=True)
