@@ -53,7 +53,8 @@ def _compare(before: dict[str, str], after: dict[str, str]) -> tuple[Change, ...
     changes = []
     for key in [*before, *(key for key in after if key not in before)]:
         was, is_now = before.get(key, ""), after.get(key, "")
-        if was != is_now and not _belongs_to_one_that_came_or_went(key, before, after):
+        is_summary = key in before and key in after and re.fullmatch(r"devices/[^/@]+", key)
+        if was != is_now and not is_summary and not _belongs_to_one_that_came_or_went(key, before, after):
             changes.append(Change(key, label_of(key), was, is_now, when_of(key, is_added=key not in before)))
     return tuple(changes)
 
@@ -66,7 +67,7 @@ def _belongs_to_one_that_came_or_went(key: str, before: dict[str, str], after: d
 
 # -- a definition as flat facts -------------------------------------------------------------------------------------------------------
 _NOT_TOLD = {
-    "name/@", "uuid", "seclabel", "resource", "devices/emulator", "@id", "os/nvram", "os/loader",
+    "uuid", "vcpus", "seclabel", "resource", "devices/emulator", "@id", "os/nvram", "os/loader",
 }  # fmt: skip
 """What the host makes of a definition rather than what anybody chose."""
 
@@ -83,6 +84,10 @@ def _walk(element: etree._Element, path: str) -> Iterator[tuple[str, str]]:
     if path in ("memory", "currentMemory"):
         yield path, f"{size_at(element, '.', default_unit='KiB') // 1024**2} MiB"
         return
+    if path == "vcpu":
+        yield path, (element.text or "").strip()
+        yield "vcpu@current", str(element.get("current") or (element.text or "").strip())
+        return
     is_device = path.startswith("devices/") and path.count("/") == 1
     if is_device:
         yield path, _summary(element)
@@ -91,7 +96,7 @@ def _walk(element: etree._Element, path: str) -> Iterator[tuple[str, str]]:
     elif not element.attrib and not len(element) and path:
         yield path, "yes"
     for name, value in sorted(element.attrib.items()):
-        yield f"{path}@{name}", str(value)
+        yield f"{path}@{name!s}", str(value)
     for (tag, name), child in keys_of(element).items():
         if not (tag == "controller" and path == "devices"):  # libvirt's own wiring, which follows the devices
             local = etree.QName(tag).localname
@@ -134,14 +139,17 @@ def _forget_what_a_start_fills_in(live: etree._Element, definition: etree._Eleme
             for found in [root] if path == "." else root.findall(path):
                 for name in names:
                     found.attrib.pop(name, "")
+    for source in [one for one in live.findall("devices/disk/source") if not one.attrib and not len(one)]:
+        source.getparent().remove(source)  # type: ignore[union-attr]
     if attribute_at(live, "cpu", "mode") != attribute_at(definition, "cpu", "mode"):
         # A start turns host-model into the model and features it found. The topology and NUMA cells stay as they were written.
         for root in (live, definition):
             cpu = root.find("cpu")
-            for child in [] if cpu is None else [one for one in cpu if one.tag not in ("topology", "numa")]:
+            if cpu is None:
+                continue
+            for child in [one for one in cpu if one.tag not in ("topology", "numa")]:
                 cpu.remove(child)
-            if cpu is not None:
-                cpu.attrib.clear()
+            cpu.attrib.clear()
 
 
 # -- words and moments ----------------------------------------------------------------------------------------------------------------

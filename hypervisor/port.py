@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 from uuid import UUID
 
+from hypervisor.changes import Change
 from hypervisor.observed import (
     GuestState,
     GuestStats,
@@ -28,7 +29,9 @@ from hypervisor.observed import (
     ObservedPool,
     ObservedVolume,
 )
-from hypervisor.specs import GuestSpec, HostAddress, NetworkSpec, PoolSpec, VolumeSpec
+from hypervisor.outcomes import ChangeResult
+from hypervisor.specs import DiskSpec, GuestSpec, HostAddress, HostDeviceSpec, NetworkSpec, NicSpec, PoolSpec, VolumeSpec
+from hypervisor.xml.definition import GuestDefinition
 
 ProgressCallback = Callable[[int, int], None]
 """Called with (bytes done, bytes total). May raise to stop the transfer; the volume is then left for the caller's undo."""
@@ -87,8 +90,56 @@ class Host(Protocol):
     def resize_guest(self, uuid: UUID, *, vcpus: int | None, memory_mib: int | None) -> None:
         """Change the definition, and of it only these; None: as it is. A running guest keeps its size until it is started anew."""
 
-    def eject_media(self, uuid: UUID, target: str) -> None:
+    # definitions
+    def definition(self, uuid: UUID) -> GuestDefinition:
+        """The definition in our own words, with what we do not model named in `foreign`, and its digest for `expected_digest`."""
+
+    def pending_changes(self, uuid: UUID) -> tuple[Change, ...]:
+        """What the definition of a running guest says and the running guest gets at its next start. Empty for a stopped one."""
+
+    def change_guest(self, uuid: UUID, spec: GuestSpec, *, expected_digest: str = "") -> None:
+        """Make the definition what `spec` says; what an administrator added with virsh edit survives. Only the definition: a running guest
+        has it at its next start. Conflict when the digest is not the expected one; autostart is a call of its own."""
+
+    def check_guest_xml(self, uuid: UUID, xml: str, *, host_devices: tuple[HostDeviceSpec, ...] = ()) -> GuestDefinition:
+        """Hand-written XML through the allow-list: Refused names every part that is not allowed and was not there before."""
+
+    def define_guest_xml(self, uuid: UUID, xml: str, *, expected_digest: str = "", host_devices: tuple[HostDeviceSpec, ...] = ()) -> None:
+        """check_guest_xml, then define. uuid and name must stay."""
+
+    def rename_guest(self, uuid: UUID, name: str) -> None:
+        """A stopped guest only. Everything of ours is found by uuid, so nothing else changes."""
+
+    # changes of a guest, running or stopped: in the running guest where that can be, and in its definition. See ChangeResult.
+    def attach_disk(self, uuid: UUID, disk: DiskSpec) -> ChangeResult:
+        """Already there with the same file: Took.ALREADY; another one at this target: AlreadyExists. The file must lie in a pool."""
+
+    def detach_disk(self, uuid: UUID, target: str, *, timeout_s: float = 10.0) -> ChangeResult:
+        """Took.WAITING_FOR_GUEST when the guest does not let go in time (5 s more on libvirt): its file must not be deleted then."""
+
+    def change_disk(self, uuid: UUID, disk: DiskSpec) -> ChangeResult:
+        """Limits at once; bus, cache, discard, io, boot order and the like at the next start. The file stays."""
+
+    def grow_disk(self, uuid: UUID, target: str, capacity_bytes: int) -> ChangeResult:
+        """Always at once, running or stopped. Smaller than it is: Refused."""
+
+    def insert_media(self, uuid: UUID, target: str, path: str) -> ChangeResult: ...
+    def eject_media(self, uuid: UUID, target: str) -> ChangeResult:
         """Empty the CD-ROM drive `target`, in the running guest and in its definition. An empty drive is fine."""
+
+    def attach_nic(self, uuid: UUID, nic: NicSpec) -> ChangeResult: ...
+    def detach_nic(self, uuid: UUID, mac: str, *, timeout_s: float = 10.0) -> ChangeResult: ...
+    def change_nic(self, uuid: UUID, nic: NicSpec) -> ChangeResult:
+        """Found by its MAC. Network, link, bandwidth and filter at once; model, MTU and boot order at the next start."""
+
+    def attach_host_device(self, uuid: UUID, device: HostDeviceSpec) -> ChangeResult: ...
+    def detach_host_device(self, uuid: UUID, device: HostDeviceSpec, *, timeout_s: float = 10.0) -> ChangeResult: ...
+    def set_vcpus(self, uuid: UUID, vcpus: int, *, maximum: int | None = None) -> ChangeResult:
+        """At once up to the running guest's maximum. The definition gets this number and this maximum (None: the number)."""
+
+    def set_memory(self, uuid: UUID, memory_mib: int, *, maximum_mib: int | None = None) -> ChangeResult: ...
+    def set_balloon(self, uuid: UUID, memory_mib: int) -> ChangeResult:
+        """For the running guest only, until it stops: ask it to give memory back, or let it have more again, up to its maximum."""
 
     def screenshot(self, uuid: UUID) -> bytes:
         """PNG of the display. QEMU writes PPM on old versions: converted here."""

@@ -85,7 +85,7 @@ class DeviceOperations(GuestPrimitives):
         live, took, note = self._live(uuid), Took.ALREADY, ""
         if live is not None and holds(live) != path:
             took, note = self._try_now(lambda: self._replug(uuid, put(live)))
-        return self._edited(uuid, put, took, note)
+        return self._edited(uuid, lambda definition: holds(definition) == path or put(definition), took, note)
 
     def grow_disk(self, uuid: UUID, target: str, capacity_bytes: int) -> ChangeResult:
         """A disk never shrinks. The guest sees its new size at once; growing the file system is the guest's own business."""
@@ -213,9 +213,11 @@ class DeviceOperations(GuestPrimitives):
         except Refused as error:
             if refused_is_next_boot:
                 return Took.NEXT_BOOT, f"The running guest does not take it: {error}"
-            if "No more available PCI slots" not in str(error):
-                raise
-            return Took.NEXT_BOOT, "The guest has no free slot for another device until it is started anew."
+            if "No more available PCI slots" in str(error):
+                return Took.NEXT_BOOT, "The guest has no free slot for another device until it is started anew."
+            if "does not support hotplugging" in str(error):
+                return Took.NEXT_BOOT, "This bus takes no devices while the guest runs."
+            raise
         return Took.NOW, ""
 
     def _edited(self, uuid: UUID, edit: Callable[[etree._Element], object], took: Took, note: str = "") -> ChangeResult:

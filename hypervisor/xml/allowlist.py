@@ -195,10 +195,9 @@ def check_guest(
     files that this host itself offers; none by default. `host_devices`: those somebody with the right to it has given to this guest.
     `already_there`: the present definition; what an administrator put into it on the host may stay, unchanged.
     """
-    known = {"pool_paths": pool_paths, "trusted_files": trusted_files, "host_devices": host_devices}
-    problems = _problems(root, **known)
+    problems = _problems(root, pool_paths, trusted_files, host_devices)
     if already_there is not None:
-        tolerated = set(_problems(already_there, **known))
+        tolerated = set(_problems(already_there, pool_paths, trusted_files, host_devices))
         problems = [problem for problem in problems if problem not in tolerated]
     if problems:
         raise Refused(f"The guest definition is not allowed: {'; '.join(problems)}. Remove these parts.")
@@ -210,7 +209,7 @@ def check_device(device: etree._Element, *, pool_paths: Collection[str], host_de
 
 
 def _problems(
-    root: etree._Element, *, pool_paths: Collection[str], trusted_files: Collection[str], host_devices: Collection[HostDeviceSpec]
+    root: etree._Element, pool_paths: Collection[str], trusted_files: Collection[str], host_devices: Collection[HostDeviceSpec]
 ) -> list[str]:
     return [
         *_unknown(root, str(root.tag)),

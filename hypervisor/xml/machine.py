@@ -61,7 +61,8 @@ def build_os(spec: GuestSpec) -> etree._Element:
         if spec.machine != "virt":
             os.append(E.firmware(E.feature(enabled=is_secure, name="secure-boot"), E.feature(enabled=is_secure, name="enrolled-keys")))
             os.append(E.loader(secure=is_secure))
-    if all(device.boot_order is None for device in (*spec.disks, *spec.nics)):
+    orders = [*(disk.boot_order for disk in spec.disks), *(nic.boot_order for nic in spec.nics)]
+    if not any(orders):
         # libvirt refuses <boot dev> beside <boot order>; without both the firmware's own order applies, which starts with the network.
         os.append(E.boot(dev="hd"))
     if spec.has_boot_menu:

@@ -28,7 +28,6 @@ REASONS: dict[str, str] = {
     r"title|name": "virt-install was told another name",
     r"on_(poweroff|crash)": "libvirt's own defaults, spelt out; a crashed guest is kept so that it can be looked at",
     r"on_reboot": "virt-install stops the first start of an installation so that it can change the boot order; ours has it per device",
-    r"vcpu@placement": "libvirt's own default, spelt out",
     r"os/boot.*": "ours is per device: the disk first, and the CD-ROM while the disk holds no system",
     r"devices/disk\[\w+\]/boot@order": "the same",
     r"devices/disk\[\w+\]/driver@type": "the format is always said, never guessed: a guest could write a header that names other files",

@@ -78,9 +78,17 @@ class Bench:
         """Of its own, so that tests may run beside each other."""
         return f"10.213.{int(self.prefix[-2:], 16)}"
 
-    def network_spec(self) -> NetworkSpec:
-        name, bridge, net = f"{self.prefix}-net", f"ct{self.prefix[-8:]}", self.subnet
+    def network_spec(self, number: int = 0) -> NetworkSpec:
+        """Another network for each number, up to 9."""
+        name, bridge, net = f"{self.prefix}-net{number or ''}", f"ct{self.prefix[-8:]}{number or ''}", self.subnet
+        if number:
+            net = net.replace("10.213", f"10.{213 + number}")
         return NetworkSpec(name, bridge, f"{net}.1", 24, f"{net}.2", f"{net}.99", forward="isolated", autostart=False)
+
+    def hold_on(self, uuid: UUID) -> None:
+        """Play a guest that does not let go of its devices."""
+        assert isinstance(self.host, fake.FakeHost)
+        self.host.machine.faults.guests_holding_on.add(uuid)
 
     def clean_up(self) -> None:
         """Through a connection of its own: the test may have broken its."""
