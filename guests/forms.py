@@ -8,26 +8,28 @@ from django import forms
 from django.db import transaction
 from django.db.models import QuerySet
 
-from guests.models import Guest
+from guests.models import Guest, GuestState
 from guests.plan import gib_for
 from guests.requests import CloudInitRequest, CreateGuest
+from guests.services.checks import MEMORY_MIB, VCPUS
 from guests.services.placement import choose_place
 from hosts.models import Host
 from hosts.selectors import host_list
 from kvmweb.errors import KvmwebError
 from kvmweb.forms import KvmwebForm
-from kvmweb.words import AMOUNTS
 from networks.models import Network
 from networks.selectors import network_list
 from storage.models import Image
 from storage.selectors import image_list
 from tenants.actor import Actor
 from tenants.models import Tenant
-from tenants.quota import limits_of, usage_of
+from tenants.quota.meters import Effects, effects_of
 from tenants.selectors import tenants_for
 
 SIZES = (("Tiny", 1, 256), ("Small", 1, 1024), ("Medium", 2, 4096), ("Large", 4, 8192), ("Huge", 8, 16384))
-COUNTED = ("guests", "vcpus", "memory_mib", "disk_gib")
+
+
+SIZES_OF_GUEST = ("vcpus", "memory_mib")
 
 
 class NetworkField(forms.ModelChoiceField):
@@ -134,25 +136,15 @@ class CreateGuestForm(KvmwebForm):
         self.is_valid()
         given = getattr(self, "cleaned_data", {})
         tenant = given.get("tenant") or (self.tenants[0] if self.tenants else None)
-        return {"tenant": tenant, "lines": self._quota_lines(tenant) if tenant else [], "place": self._place(tenant) if tenant else {}}
+        return {"tenant": tenant, "quota": self._quota(tenant) if tenant else None, "place": self._place(tenant) if tenant else {}}
 
-    def _quota_lines(self, tenant: Tenant) -> list[dict[str, Any]]:
+    def _quota(self, tenant: Tenant) -> Effects:
         given, image = self.cleaned_data, self.cleaned_data.get("image")
         count = given.get("count") or 1
         disk_gib = given.get("disk_gib") or (gib_for(image.virtual_size_bytes) if image else 0)
-        asked = {"guests": 1, "vcpus": given.get("vcpus") or 0, "memory_mib": given.get("memory_mib") or 0, "disk_gib": disk_gib}
-        used, limits = usage_of(tenant.pk), limits_of(tenant.pk)
-        return [
-            {
-                "resource": resource,
-                "label": AMOUNTS[resource][0],
-                "asked": asked[resource] * count,
-                "after": (after := used[resource] + asked[resource] * count),
-                "limit": (limit := limits[resource]),
-                "is_over": limit is not None and after > limit,
-            }
-            for resource in COUNTED
-        ]
+        size = {"vcpus": given.get("vcpus") or 0, "memory_mib": given.get("memory_mib") or 0, "disk_gib": disk_gib}
+        each = {"guests": 1, **size, "running_jobs": 1}
+        return effects_of(self.actor, tenant, **{resource: amount * count for resource, amount in each.items()})
 
     def _place(self, tenant: Tenant) -> dict[str, str]:
         if not self.cleaned_data.get("image") or {"vcpus", "memory_mib"} & set(self.errors):
@@ -175,16 +167,31 @@ class DeleteGuestForm(KvmwebForm):
 
 
 class EditGuestForm(KvmwebForm):
+    """The size can be changed while the guest is off; else its fields are there to be read."""
+
     name = forms.CharField(max_length=63)
+    vcpus = forms.IntegerField(label="Processors", min_value=VCPUS[0], max_value=VCPUS[1])
+    memory_mib = forms.IntegerField(label="Memory (MiB)", min_value=MEMORY_MIB[0], max_value=MEMORY_MIB[1])
     description = forms.CharField(max_length=4096, required=False, widget=forms.Textarea({"rows": 3}))
     tags = forms.CharField(max_length=400, required=False, help_text="Separated by spaces.")
     is_protected = forms.BooleanField(required=False, label="Protect it from being deleted")
     autostart = forms.BooleanField(required=False, label="Start it with its host")
 
+    def __init__(self, actor: Actor, guest: Guest, data: Any = None) -> None:
+        super().__init__(data, initial=self.initial_of(guest))
+        self.actor, self.guest = actor, guest
+        self.is_off = guest.state == GuestState.SHUTOFF
+        for name in SIZES_OF_GUEST:
+            self.fields[name].disabled = not self.is_off
+        if not self.is_off:
+            self.fields["memory_mib"].help_text = "Shut it down to change its processors and memory."
+
     @staticmethod
     def initial_of(guest: Guest) -> dict[str, Any]:
         return {
             "name": guest.name,
+            "vcpus": guest.vcpus,
+            "memory_mib": guest.memory_mib,
             "description": guest.description,
             "tags": " ".join(guest.tags),
             "is_protected": guest.is_protected,
@@ -196,3 +203,10 @@ class EditGuestForm(KvmwebForm):
         given = {**self.cleaned_data, "tags": self.cleaned_data["tags"].replace(",", " ").split()}
         before = {**self.initial, "tags": str(self.initial.get("tags", "")).split()}
         return {name: value for name, value in given.items() if before.get(name) != value}
+
+    def effect(self) -> Effects:
+        """What its tenant would use afterwards. Works on a form that is not yet complete."""
+        self.is_valid()
+        given = getattr(self, "cleaned_data", {})
+        more = {name: given[name] - getattr(self.guest, name) for name in SIZES_OF_GUEST if isinstance(given.get(name), int)}
+        return effects_of(self.actor, self.guest.tenant, **more)

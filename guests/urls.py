@@ -11,6 +11,7 @@ urlpatterns = [
     path("<str:guest_id>/", pages.guest, name="guest"),
     path("<str:guest_id>/menu/", pages.menu, name="guest-menu"),
     path("<str:guest_id>/edit/", changes.edit, name="guest-edit"),
+    path("<str:guest_id>/edit/effect/", changes.edit_effect, name="guest-edit-effect"),
     path("<str:guest_id>/transfer/", transfer.transfer, name="guest-transfer"),
     path("<str:guest_id>/delete/", changes.delete, name="guest-delete"),
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.views.decorators.http import require_http_methods
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_safe
 
 from guests import selectors
 from guests.forms import DeleteGuestForm, EditGuestForm
@@ -32,9 +33,17 @@ def delete(request: PageRequest, guest_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: PageRequest, guest_id: str) -> HttpResponse:
     row = selectors.guest_for(request.actor, guest_id)
-    form = EditGuestForm(request.POST or None, initial=EditGuestForm.initial_of(row))
+    form = EditGuestForm(request.actor, row, request.POST or None)
     if form.is_valid():
         with form.showing_refusals():
             change_guest(request.actor, row, form.changes())
             return to(request, f"/guests/{row.pk}/")
     return dialog(request, "guests/_edit.html", {"guest": row, "form": form}, refused=form.is_bound)
+
+
+@login_required
+@require_safe
+def edit_effect(request: PageRequest, guest_id: str) -> HttpResponse:
+    """Under the fields of the edit dialog: quota before and after."""
+    form = EditGuestForm(request.actor, selectors.guest_for(request.actor, guest_id), request.GET)
+    return render(request, "quotas/_effect.html", {"effects": form.effect()})

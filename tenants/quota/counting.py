@@ -146,7 +146,7 @@ def quota_exceeded(tenant: Tenant, exceeded: list[Excess]) -> QuotaExceeded:
     parts = [f"{line['used']} of {line['limit']} {UNITS[str(line['resource'])]}; this needs {line['asked']} more." for line in exceeded]
     return QuotaExceeded(
         f"Tenant {tenant.name} uses " + " It uses ".join(parts),
-        hint="Ask for less, delete what you no longer need, or ask for a larger quota at /quota-requests/new/.",
+        hint="Ask for less, delete what is no longer needed, or have an owner ask for more at /quota-requests/new/.",
         details={**exceeded[0], "exceeded": exceeded, "request_url": request_url(tenant.pk, exceeded)},
     )
 

@@ -15,7 +15,8 @@ from kvmweb.errors import NotFound
 from kvmweb.words import AMOUNTS, amount
 from tenants.actor import Actor
 from tenants.models import Quota, QuotaChange, QuotaDefault, QuotaRequest, QuotaRequestState, Tenant
-from tenants.quota.counting import effective, unreadable_is_503, usage_of_all
+from tenants.policy import why_not
+from tenants.quota.counting import Excess, effective, request_url, unreadable_is_503, usage_of_all
 
 NEARLY_FULL = 0.85
 FULL = 1.0
@@ -95,6 +96,46 @@ def nearly_full(actor: Actor) -> list[tuple[Tenant, Meters]]:
     full = {pk: [meter for meter in meters if meter.is_nearly_full] for pk, meters in meters_of_all(rows).items()}
     found = [(rows[pk], meters) for pk, meters in full.items() if meters]
     return sorted(found, key=lambda pair: -max(meter.percent or 0 for meter in pair[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one resource would come to if `asked` more were used."""
+
+    meter: Meter
+    asked: int
+
+    @property
+    def after(self) -> int:
+        return self.meter.used + self.asked
+
+    @property
+    def is_over(self) -> bool:
+        return self.asked > 0 and self.meter.limit is not None and self.after > self.meter.limit
+
+    @property
+    def over_by(self) -> int:
+        return self.after - (self.meter.limit or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """For `templates/quotas/_effect.html`: shown before a form is sent. `request_url` is where to ask for what does not fit."""
+
+    lines: list[Effect]
+    request_url: str = ""
+    why_not_ask: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return any(line.is_over for line in self.lines)
+
+
+def effects_of(actor: Actor, tenant: Tenant, **asked: int) -> Effects:
+    """Negative amounts give back."""
+    lines = [Effect(meter, asked[meter.resource]) for meter in shown(meters_of(tenant)) if meter.resource in asked]
+    over: list[Excess] = [{"resource": line.meter.resource, "used": line.meter.used, "asked": line.asked} for line in lines if line.is_over]
+    return Effects(lines, request_url(tenant.pk, over), why_not(actor, "quota_request.create", tenant.pk))
 
 
 # -- requests and changes -----------------------------------------------------------------------------------------------------------------
