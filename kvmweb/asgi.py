@@ -9,15 +9,19 @@ import os
 from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter
 from django.core.wsgi import get_wsgi_application
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kvmweb.settings")
 django_app = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402  (models must be loaded first)
 
+from kvmweb.after_answer import answering_first  # noqa: E402
 from kvmweb.rest.body_limit import BodyLimit  # noqa: E402
 from kvmweb.routing import websocket  # noqa: E402
 from kvmweb.static_files import with_static_files  # noqa: E402
 
-http = BodyLimit(WSGIMiddleware(django_app, workers=settings.WEB_THREADS))  # type: ignore[arg-type]
-application = ProtocolTypeRouter({"http": with_static_files(http), "websocket": websocket})
+http = BodyLimit(WSGIMiddleware(answering_first(django_app), workers=settings.WEB_THREADS))  # type: ignore[arg-type]
+served = ProtocolTypeRouter({"http": with_static_files(http), "websocket": websocket})
+# Here rather than in uvicorn's options, whose default believes every process of this machine: the address is in the audit trail.
+application = ProxyHeadersMiddleware(served, settings.TRUSTED_PROXIES)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+
+from kvmweb.outage import outage_of
 
 TITLES = {
     400: "That could not be understood",
@@ -18,7 +22,7 @@ TITLES = {
     500: "Something broke",
     503: "Not reachable just now",
 }
-CODES = {400: "invalid", 403: "not_allowed", 404: "not_found", 500: "bug"}
+CODES = {400: "invalid", 403: "not_allowed", 404: "not_found", 500: "bug", 503: "unavailable"}
 
 
 def error_page(request: HttpRequest, status: int, *, message: str, hint: str = "") -> HttpResponse:
@@ -35,6 +39,9 @@ def error_page(request: HttpRequest, status: int, *, message: str, hint: str = "
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        hint = "Use its IP address, or ask an admin to add this name to KVMWEB_ALLOWED_HOSTS."
+        return error_page(request, 400, message="This installation does not answer to that name.", hint=hint)
     return error_page(request, 400, message="The request could not be understood.", hint="Go back, reload the page and try again.")
 
 
@@ -47,6 +54,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
+    """Also for what a middleware could not read: Django calls this while it handles the exception."""
+    outage = outage_of(sys.exc_info()[1])
+    if outage is not None:
+        return error_page(request, outage.status, message=outage.message, hint=outage.hint)
     return error_page(
         request,
         500,

@@ -93,6 +93,17 @@ class Stale(KvmwebError):
     status = 412
 
 
+class RateLimited(KvmwebError):
+    """Too many requests in a short time. details: {"retry_after_s"}."""
+
+    code = "rate_limited"
+    status = 429
+
+    def __init__(self, wait_s: float) -> None:
+        seconds = int(wait_s) + 1
+        super().__init__("Too many requests.", hint=f"Wait {seconds} s, then go on more slowly.", details={"retry_after_s": seconds})
+
+
 class Unavailable(KvmwebError):
     """A host, the database or redis does not answer."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -16,9 +19,7 @@ def read_or_create(data_dir: Path, name: str, *, value: str = "") -> str:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / name
     if not path.exists():
-        draft = folder / f".{name}.{os.getpid()}"
-        draft.write_text(value or secrets.token_urlsafe(50))
-        draft.chmod(0o600)
+        draft = _draft(path, value or secrets.token_urlsafe(50))
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -28,9 +29,39 @@ def read_or_create(data_dir: Path, name: str, *, value: str = "") -> str:
     return path.read_text().strip()
 
 
-def field_keys(data_dir: Path) -> list[str]:
-    """Fernet keys for encrypted fields, newest first, one a line: add a line on top to rotate."""
-    return read_or_create(data_dir, "field_keys", value=Fernet.generate_key().decode()).split()
+def field_keys_file(data_dir: Path) -> Path:
+    """Fernet keys for encrypted fields, newest first, one a line. See `kvmweb.key_rotation`."""
+    read_or_create(data_dir, "field_keys", value=Fernet.generate_key().decode())
+    return data_dir / "secrets" / "field_keys"
+
+
+def write_keys(path: Path, keys: Sequence[str]) -> None:
+    """All of the new file or all of the old one, also when the power fails."""
+    draft = _draft(path, "\n".join(keys) + "\n")
+    os.replace(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """One rotation at a time; the lock goes with the process. Raises BlockingIOError."""
+    with (path.parent / f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _draft(path: Path, content: str) -> Path:
+    draft = path.parent / f".{path.name}.{os.getpid()}"
+    # Readable by nobody else from its first moment on.
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
 
 
 def fingerprint(secret: str) -> str:

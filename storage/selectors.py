@@ -37,7 +37,8 @@ def volume_list(actor: Actor, *, pool: UUID | None = None, purpose: str = "", de
     """`detached`: disks that belong to no guest and can be deleted."""
     rows = Volume.objects.visible_to(actor).select_related("pool__host", "tenant", "image").prefetch_related("guest_disks__guest")
     if pool is not None:
-        rows = rows.filter(pool_id=pool)
+        # A pool one may not see holds nothing one may find by it: tenants could tell which host their disks are on.
+        rows = rows.filter(pool__in=Pool.objects.visible_to(actor).filter(pk=pool))
     if purpose:
         rows = rows.filter(purpose=purpose)
     if detached:

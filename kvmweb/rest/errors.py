@@ -12,12 +12,12 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from kvmweb.errors import InvalidInput, KvmwebError, NotAllowed, NotAuthenticated, NotFound, Unavailable
+from kvmweb.errors import InvalidInput, KvmwebError, NotAllowed, NotAuthenticated, NotFound, RateLimited
+from kvmweb.outage import outage_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ def headers_of(error: Exception, known: KvmwebError) -> dict[str, str]:
         return {"WWW-Authenticate": "Token"}
     if isinstance(error, exceptions.Throttled) and (wait_s := getattr(error, "wait", None)) is not None:
         return {"Retry-After": str(int(wait_s) + 1)}
+    if isinstance(known, RateLimited):
+        return {"Retry-After": str(known.details["retry_after_s"])}
     if known.status == 503:
         return {"Retry-After": "5"}
     return {}
@@ -74,10 +76,7 @@ def known_error(error: Exception) -> KvmwebError | None:
             return too_large()
         case exceptions.APIException():
             return other_status(error)
-        case OperationalError() | InterfaceError():
-            logger.error("the database does not answer: %s", error)
-            return Unavailable("The database does not answer.", hint="Try again in a few seconds.")
-    return None
+    return outage_of(error)
 
 
 def other_status(error: exceptions.APIException) -> KvmwebError:

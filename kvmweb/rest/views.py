@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from kvmweb.errors import InvalidInput, KvmwebError, NotFound, Stale
-from kvmweb.rest import dry_run, idempotency
+from kvmweb.rest import dry_run, idempotency, rate_limit
 from kvmweb.rest.fields import StrictSerializer
 from kvmweb.rest.schema import Shape, describe
 from tenants import audit, gate
@@ -61,6 +61,10 @@ class ApiView(APIView):
         if not request.META.get("CONTENT_LENGTH") and request.META.get("HTTP_TRANSFER_ENCODING"):
             request.META["CONTENT_LENGTH"] = "-1"
         return super().initialize_request(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        rate_limit.check(request)
+        super().initial(request, *args, **kwargs)
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """DRF's dispatch, with every change inside one transaction that also keeps the record of a refusal."""
@@ -108,7 +112,7 @@ class ApiView(APIView):
             if is_dry or response.status_code >= 500:
                 transaction.set_rollback(True)
         if is_dry and response.status_code == 200:
-            response.data["quota"] = dry_run.quota_effect(self._quota_tenant(), used_after)
+            response.data["quota"] = dry_run.quota_effect(self._quota_tenant(), used_after) or dry_run.refused_effect(response.data)
         return response
 
     _before: Any = None

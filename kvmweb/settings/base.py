@@ -7,7 +7,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONCE, NONE, SELF
 
-from kvmweb import logs, secrets_store
+from kvmweb import logs, own_names, secrets_store
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
@@ -21,10 +21,15 @@ IMPORT_DIR = DATA_DIR / "import"
 
 DEBUG = env.bool("KVMWEB_DEBUG", False)
 SECRET_KEY = env.str("KVMWEB_SECRET_KEY", "") or secrets_store.read_or_create(DATA_DIR, "secret_key")
-FIELD_KEYS = env.list("KVMWEB_FIELD_KEYS", default=[]) or secrets_store.field_keys(DATA_DIR)
-ALLOWED_HOSTS = env.list("KVMWEB_ALLOWED_HOSTS", default=["*"])
+# Keys of encrypted fields, newest first, or the file with them (kvmweb.key_rotation).
+FIELD_KEYS = env.list("KVMWEB_FIELD_KEYS", default=[])
+FIELD_KEYS_FILE = secrets_store.field_keys_file(DATA_DIR)
+# Without names of yours: any address, and any name that a stranger's DNS cannot point here (kvmweb.own_names).
+ALLOWED_HOSTS = env.list("KVMWEB_ALLOWED_HOSTS", default=[]) or own_names.default_hosts()
 CSRF_TRUSTED_ORIGINS = env.list("KVMWEB_TRUSTED_ORIGINS", default=[])
 BEHIND_TLS = env.bool("KVMWEB_BEHIND_TLS", False)
+# Only these may say with X-Forwarded-For and X-Forwarded-Proto for whom they ask: addresses or networks.
+TRUSTED_PROXIES = env.list("KVMWEB_TRUSTED_PROXIES", default=[]) or (["127.0.0.1", "::1"] if BEHIND_TLS else [])
 SITE_NAME = env.str("KVMWEB_SITE_NAME", "kvmweb")
 
 INSTALLED_APPS = [
@@ -64,6 +69,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "kvmweb.rest.request_id.RequestIdMiddleware",
+    "kvmweb.middleware.OwnPagesOnlyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
@@ -138,6 +144,7 @@ CELERY_BEAT_SCHEDULE = {
     # Jobs are swept by a thread of beat itself: see jobs.sweeper.
     "forget-seeds": {"task": "guests.forget_seeds", "schedule": 60.0, "options": {"expires": 60}},
     "close-dead-consoles": {"task": "console.tidy", "schedule": 60.0, "options": {"expires": 60}},
+    "forget-logins": {"task": "accounts.forget", "schedule": 3600.0, "options": {"expires": 600}},
     "prune": {"task": "jobs.prune", "schedule": 3600.0, "options": {"expires": 600}},
 }
 CHANNEL_LAYERS = {
@@ -224,8 +231,11 @@ SPECTACULAR_SETTINGS = {
         "Acceleration": "hosts.models.Host.Acceleration",
     },
 }
+# Requests a token, a person or an address may make: so many at once, and as many again in each second, minute or hour. 0: no limit.
+API_RATE = env.str("KVMWEB_API_RATE", "6000/minute")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 # -- static -----------------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -269,13 +279,21 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 # Two instances on one machine differ only by port, and cookies do not know ports: the name keeps their sessions apart.
 _instance = secrets_store.fingerprint(SECRET_KEY)
-SESSION_COOKIE_NAME = f"kvmweb_session_{_instance}"
-CSRF_COOKIE_NAME = f"kvmweb_csrf_{_instance}"
+# Browsers take a __Host- cookie only with Secure, for this host alone and the whole site: no other host of the domain can plant one.
+_prefix = "__Host-" if BEHIND_TLS else ""
+SESSION_COOKIE_NAME = f"{_prefix}kvmweb_session_{_instance}"
+CSRF_COOKIE_NAME = f"{_prefix}kvmweb_csrf_{_instance}"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 if BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    # Load balancers and supervisors ask without TLS, on the machine itself.
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = 31536000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+# Preloading into browsers is a decision about a whole domain, which this product does not own.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # -- logs -------------------------------------------------------------------------------------------------------------------------
 # The id that kvmweb.rest.request_id gave or took over.
