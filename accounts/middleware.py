@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from tenants import mfa
+from tenants.actor import Actor
 from tenants.middleware import address_of
 from tenants.models import User
 
@@ -81,7 +81,8 @@ def see(request: HttpRequest, user: User, key: str) -> None:
 
 
 class RequireMfaMiddleware:
-    """Pages only; REST asks `accounts.rest.HasSecondFactor` and live sockets ask `live.rights`, once they know who is there and how."""
+    """Pages; REST asks `accounts.rest.HasSecondFactor` once it knows how somebody logged in. That such an actor may see and do nothing is
+    decided where it is made (`tenants.sessions`), so that sockets and consoles need no rule of their own."""
 
     sync_capable = True
     async_capable = False
@@ -94,7 +95,10 @@ class RequireMfaMiddleware:
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
         name = request.resolver_match.url_name if request.resolver_match else None
-        if name in SET_UP_PAGES or hasattr(view, "cls") or not isinstance(request.user, User) or not mfa.is_missing(request.user):
+        if name in SET_UP_PAGES or hasattr(view, "cls") or not isinstance(request.user, User):
+            return None
+        actor: Actor = request.actor  # type: ignore[attr-defined]
+        if not actor.lacks_mfa:
             return None
         there = reverse("mfa_index")
         if request.headers.get("HX-Request"):

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from kvmweb.errors import NotAllowed
 from tenants import mfa
+from tenants.authentication import request_actor
 from tenants.models import User
 
 
@@ -16,7 +17,7 @@ class HasSecondFactor(BasePermission):
     """Sessions only: an API token is a factor of its own, and could not be made without a second one."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if request.auth is None and isinstance(request.user, User) and mfa.is_missing(request.user):
+        if request.auth is None and isinstance(request.user, User) and request_actor(request).lacks_mfa:
             raise NotAllowed(
                 "Set up a second factor first; your role or one of your tenants requires it.", hint=mfa.HINT, code="mfa_required"
             )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.http import urlencode
 
+from kvmweb.errors import NotAllowed
 from tenants import audit
 from tenants.audit.forms import changes_of
 from tenants.models import AuditEntry
@@ -23,8 +28,28 @@ class KvmwebAdminSite(admin.AdminSite):
     enable_nav_sidebar = True
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """One door: the product's login page."""
-        return redirect("/login/?" + urlencode({"next": request.GET.get("next", "/admin/")}))
+        """One door: the product's login page. Who is logged in and no admin would go in circles there."""
+        if request.user.is_authenticated:
+            raise NotAllowed("Administration is for admins.", hint="Ask an admin for the role if you need it.")
+        return redirect(f"{settings.LOGIN_URL}?" + urlencode({"next": request.GET.get("next", "/admin/")}, safe="/"))
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect("/")
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect("account_change_password")
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Nobody is sent straight to the login page, not by way of the admin's own."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def through_the_door(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+            return inner(request, *args, **kwargs)
+
+        return through_the_door
 
     def has_permission(self, request: HttpRequest) -> bool:
         """The system role decides, not Django's staff flag."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from kvmweb.errors import Unavailable
@@ -21,6 +22,8 @@ class Actor:
 
     A token narrows: `scope` read refuses every change, `only_tenant` hides the rest and the system role. So does viewing as a tenant
     (`tenants.sessions`): `viewing_as` is that tenant's name, nothing else is seen, and every change is refused.
+    `requires_mfa`: the system role or a tenant wants a second factor. `lacks_mfa`: it is wanted, this is a session, and there is none;
+    then there are no roles either.
     """
 
     label: str
@@ -31,6 +34,8 @@ class Actor:
     viewing_as: str = ""
     scope: str = "admin"
     only_tenant: UUID | None = None
+    requires_mfa: bool = False
+    lacks_mfa: bool = False
     is_system: bool = False
     address: str = ""
     request_id: str = ""
@@ -67,14 +72,15 @@ def actor_for(user: User, *, scope: str = "admin", only_tenant: UUID | None = No
         return Actor(label=user.username, user_id=user.pk, scope="read", address=address, request_id=request_id)
     memberships = Membership.objects.filter(user=user, tenant__is_active=True)
     with reading_rights():
-        found = list(memberships.order_by("tenant__name").values_list("tenant_id", "role", "tenant__name"))
+        found = list(memberships.order_by("tenant__name").values_list("tenant_id", "role", "tenant__name", "tenant__require_mfa"))
     mine = [line for line in found if only_tenant in (None, line[0])]
     return Actor(
         label=user.username,
         user_id=user.pk,
         system_role="" if only_tenant else user.system_role,
-        roles={tenant: role for tenant, role, _ in mine},
-        names={tenant: name for tenant, _, name in mine},
+        roles={tenant: role for tenant, role, _, _ in mine},
+        names={tenant: name for tenant, _, name, _ in mine},
+        requires_mfa=any(line[3] for line in found) or bool(settings.REQUIRE_MFA_FOR_STAFF and user.system_role),
         scope=scope,
         only_tenant=only_tenant,
         address=address,

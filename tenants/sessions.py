@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from kvmweb.requests import PageRequest, is_fragment
+from tenants import mfa
 from tenants.actor import Actor, actor_for, reading_rights
 from tenants.models import Tenant, TenantRole, User
 from tenants.policy import may
@@ -27,6 +28,8 @@ View = Callable[..., HttpResponse]
 
 def actor_of_session(user: User, session: Mapping[str, Any], *, address: str = "", request_id: str = "") -> Actor:
     actor = actor_for(user, address=address, request_id=request_id)
+    if actor.requires_mfa and not mfa.is_set_up_by(user):
+        return replace(actor, system_role="", roles={}, names={}, scope="read", lacks_mfa=True)
     with reading_rights():
         tenant_id = session.get(VIEWS_AS)
     # Whoever lost the right to look over shoulders is themselves again.

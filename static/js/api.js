@@ -20,6 +20,7 @@ export async function api(method, path, body) {
     location.assign(`/login/?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
+  if (answer?.error?.code === "mfa_required") location.assign("/account/two-factor/");
   if (!response.ok) throw new ApiError(response.status, answer?.error);
   return answer;
 }
