@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quota-requests/<uuid:request_id>/decline/", quota.DeclineView.as_view()),
     path("tokens/", tenants.TokensView.as_view()),
     path("tokens/<uuid:token_id>/", tenants.TokenView.as_view()),
+    path("tokens/<uuid:token_id>/rotate/", tenants.RotateTokenView.as_view()),
     path("ssh-keys/", accounts.SshKeysView.as_view()),
     path("ssh-keys/<uuid:ssh_key_id>/", accounts.SshKeyView.as_view()),
     path("audit/", audit.AuditView.as_view()),

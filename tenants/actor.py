@@ -39,6 +39,8 @@ class Actor:
     is_system: bool = False
     address: str = ""
     request_id: str = ""
+    token: str = ""
+    """Name and beginning of the API token that asks, for the audit trail."""
 
     @property
     def sees_everything(self) -> bool:

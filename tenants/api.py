@@ -155,8 +155,10 @@ class InvitationView(TenantBase):
 class TokensView(ApiView):
     @endpoint("list_tokens", query=serializers.TokenQuery, answer=page_of(serializers.TokenShape))
     def get(self) -> Any:
-        """One's own API tokens."""
-        rows = selectors.token_list(self.actor).order_by(*serializers.TOKEN_ORDERINGS[self.query["ordering"]])
+        """One's own API tokens; everybody's for admins who ask for them."""
+        everybodys = self.query["everybodys"] == "true"
+        rows = selectors.token_list(self.actor, everybodys=everybodys, search=self.query.get("search", ""))
+        rows = rows.order_by(*serializers.TOKEN_ORDERINGS[self.query["ordering"]])
         page = keyset_page(rows, self.request, self.query)
         return page.answer([payload.token_payload(row) for row in page.rows])
 
@@ -182,3 +184,14 @@ class TokenView(ApiView):
         """Delete an API token: it stops working at once."""
         services.delete_token(self.actor, None, self.row)
         return Response(status=204)
+
+
+class RotateTokenView(ApiView):
+    def find(self, *, token_id: UUID) -> Any:
+        return selectors.token_for(self.actor, token_id)
+
+    @endpoint("rotate_token", answer={201: serializers.NewTokenShape})
+    def post(self) -> Any:
+        """A new key for a token: same name, rights and time to live. The old key stops at once; the answer alone shows the new one."""
+        made = services.rotate_token(self.actor, None, self.row)
+        return Response({**payload.token_payload(made.token), "token": made.key}, status=201)

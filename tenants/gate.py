@@ -37,10 +37,15 @@ OPERATIONS: dict[str, Callable[..., Any]] = {}
 _notes: ContextVar[dict[str, Any] | None] = ContextVar("notes of the operation under way", default=None)
 
 
-def note(message: str = "", **details: Any) -> None:
-    """Inside a gated service: what its audit record says beyond operation and target. Changes go in as `changes={"role": [old, new]}`."""
+def note(message: str = "", *, about: models.Model | None = None, **details: Any) -> None:
+    """Inside a gated service: what its audit record says beyond operation and target. Changes go in as `changes={"role": [old, new]}`.
+
+    `about`: the row it is about, where that is neither the target nor what the service returns.
+    """
     notes = _notes.get()
     if notes is not None:
+        if about is not None:
+            notes["about"] = audit.target_of(about)
         notes["message"] = message or notes.get("message", "")
         notes.setdefault("details", {}).update(details)
 
@@ -82,7 +87,7 @@ def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Ca
 def _record_done(actor: Actor, name: str, target: models.Model | None, result: Any, loaded: diff.Values, notes: dict[str, Any]) -> None:
     """With what changed: of the target as the service left it, or as it returned it; what the service noted itself is kept."""
     is_row = isinstance(result, models.Model)
-    made = result if is_row and target is None else target
+    made = notes.get("about") or (result if is_row and target is None else target)
     job_id = audit.job_of(result)
     same = result if is_row and type(result) is type(target) and result.pk == getattr(target, "pk", None) else target
     details = {**notes.get("details", {})}

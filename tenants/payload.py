@@ -90,9 +90,12 @@ def token_payload(token: ApiToken) -> Payload:
     return {
         "id": token_id(token),
         "name": token.name,
+        "begins_with": token.prefix,
+        "user": {"id": token.user_id, "username": token.user.username},
         "scope": token.scope,
         "tenant": {"id": token.tenant_id, "name": token.tenant.name} if token.tenant else None,
         "created_at": token.created,
         "expires_at": token.expiry,
         "last_used_at": token.last_used_at,
+        "last_used_address": token.last_used_address,
     }

@@ -68,6 +68,7 @@ LEAST_ROLE: dict[str, int] = {
     "user.change": ADMIN,
     "user.delete": ADMIN,
     "token.create": ANYBODY,
+    "token.rotate": ANYBODY,
     "token.delete": ANYBODY,
     "ssh_key.create": ANYBODY,
     "ssh_key.delete": ANYBODY,
@@ -111,7 +112,8 @@ _WORDS = {
     "quota_request.decline": "Decline a request for quota",
     "tenant.view_as": "View the product as a tenant sees it",
     "token.create": "Create an API token of one's own",
-    "token.delete": "Delete an API token of one's own",
+    "token.rotate": "Give an API token of one's own a new key",
+    "token.delete": "Delete an API token of one's own; for admins, anybody's",
     "ssh_key.create": "Keep an SSH key of one's own",
     "ssh_key.delete": "Delete an SSH key of one's own",
 }

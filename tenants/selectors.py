@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
@@ -84,17 +84,24 @@ def user_seen_by(actor: Actor, user_id: UUID | str, tenant: Tenant | None) -> Us
 
 def token_id(token: ApiToken) -> UUID:
     """A token's public id. Its primary key is the digest of its key, which is shown to nobody."""
-    return uuid5(NAMESPACE_OID, str(token.pk))
+    return token.public_id
 
 
-def token_list(actor: Actor) -> QuerySet[ApiToken]:
-    """The actor's own."""
-    return ApiToken.objects.filter(user_id=actor.user_id).select_related("tenant")
+def token_list(actor: Actor, *, everybodys: bool = False, search: str = "") -> QuerySet[ApiToken]:
+    """The actor's own; `everybodys` for admins only. A token for one tenant sees that tenant's."""
+    rows = ApiToken.objects.select_related("tenant", "user")
+    if not (everybodys and actor.is_admin):
+        rows = rows.filter(user_id=actor.user_id)
+    if actor.only_tenant:
+        rows = rows.filter(tenant_id=actor.only_tenant)
+    for word in search.split()[:5]:
+        rows = rows.filter(Q(name__icontains=word) | Q(user__username__icontains=word) | Q(token_key__startswith=word[:15]))
+    return rows
 
 
 def token_for(actor: Actor, wanted: UUID) -> ApiToken:
-    """One of the actor's own tokens by its public id, or NotFound."""
-    for token in token_list(actor):
-        if token_id(token) == wanted:
-            return token
-    raise NotFound
+    """One of the actor's own tokens by its public id, anybody's for an admin, or NotFound."""
+    row = token_list(actor, everybodys=True).filter(public_id=wanted).first()
+    if row is None:
+        raise NotFound
+    return row

@@ -20,6 +20,8 @@ class TenantQuery(PageQuery):
 
 
 class TokenQuery(PageQuery):
+    search = search_field()
+    everybodys = Choice(choices=[("true", "true"), ("false", "false")], default="false", help_text="true: of all users; admins only.")
     ordering = ordering_field(TOKEN_ORDERINGS, "-created_at")
 
 
@@ -140,11 +142,14 @@ class AccessShape(serializers.Serializer):
 
 
 class TokenShape(Named):
+    begins_with = serializers.CharField(help_text="The beginning of the key, to recognise it by.")
+    user = UserName()
     scope = serializers.ChoiceField(choices=TokenScope.choices)
     tenant = Named(allow_null=True)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
+    last_used_address = serializers.CharField()
 
 
 class NewTokenShape(TokenShape):

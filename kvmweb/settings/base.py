@@ -201,7 +201,11 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "TOKEN_MODEL": "tenants.ApiToken"}
+# The prefix is tenants.models.token.PREFIX: secret scanners know a key by it.
+REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "TOKEN_MODEL": "tenants.ApiToken", "TOKEN_PREFIX": "kvmw_"}
+TOKENS_PER_USER = env.int("KVMWEB_TOKENS_PER_USER", 50)
+# Days a new token may live at most; 0 is for ever.
+TOKEN_MAX_DAYS = env.int("KVMWEB_TOKEN_MAX_DAYS", 0)
 KNOX_TOKEN_MODEL = "tenants.ApiToken"
 SPECTACULAR_SETTINGS = {
     "TITLE": "kvmweb",

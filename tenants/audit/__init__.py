@@ -43,7 +43,7 @@ def record(
     job_id: UUID | None = None,
 ) -> AuditEntry:
     """`details`: plain values, never a secret; {"changes": {field: [before, after]}} is shown as a diff."""
-    text, about = canonical.clean_text, _about(target)
+    text, about = canonical.clean_text, target_of(target)
     entry = AuditEntry(
         operation=operation,
         outcome=str(outcome),
@@ -57,7 +57,7 @@ def record(
         request_id=text(actor.request_id, 64),
         job_id=job_id or (UUID(about.id) if about.type == "job" else None),
         message=text(message, 4096),
-        details=canonical.clean_details(details or {}),
+        details=canonical.clean_details({**(details or {}), **({"token": actor.token} if actor.token else {})}),
     )
     chain.append(entry)
     kept = _refusals.get()
@@ -66,7 +66,7 @@ def record(
     return entry
 
 
-def _about(target: models.Model | Target | None) -> Target:
+def target_of(target: models.Model | Target | None) -> Target:
     if target is None:
         return Target()
     if isinstance(target, Target):
@@ -80,7 +80,7 @@ def _about(target: models.Model | Target | None) -> Target:
 
 def unnamed(target: models.Model | None) -> Target:
     """For the refusal of somebody who may not see `target`: for system roles to look up, without its name or tenant."""
-    about = _about(target)
+    about = target_of(target)
     return Target(about.type, about.id)
 
 

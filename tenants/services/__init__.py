@@ -4,7 +4,7 @@ from tenants.services.invitations import accept_invitation, invite, revoke_invit
 from tenants.services.members import add_member, change_member, leave_tenant, remove_member
 from tenants.services.quotas import set_quota
 from tenants.services.tenants import change_tenant, create_tenant, delete_tenant
-from tenants.services.tokens import SCOPE_RANK, CreatedToken, create_token, delete_token
+from tenants.services.tokens import SCOPE_RANK, CreatedToken, create_token, delete_token, rotate_token
 
 __all__ = [
     "SCOPE_RANK",
@@ -21,5 +21,6 @@ __all__ = [
     "leave_tenant",
     "remove_member",
     "revoke_invitation",
+    "rotate_token",
     "set_quota",
 ]

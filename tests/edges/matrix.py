@@ -118,8 +118,9 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "tokens/"): Row("everybody"),
     # A token for one tenant makes tokens for that tenant only, and only when it is named.
     ("POST", "tokens/"): Row("everybody", {"name": "x"}, but={"narrow token": 403}),
-    ("GET", "tokens/<uuid:token_id>/"): Row("nobody else", but={"owner": 2}),
-    ("DELETE", "tokens/<uuid:token_id>/"): Row("nobody else", but={"owner": 2}),
+    ("GET", "tokens/<uuid:token_id>/"): Row("nobody else", but={"owner": 2, "admin": 2}),
+    ("DELETE", "tokens/<uuid:token_id>/"): Row("nobody else", but={"owner": 2, "admin": 2}),
+    ("POST", "tokens/<uuid:token_id>/rotate/"): Row("nobody else", but={"owner": 2, "admin": 403}),
     ("GET", "ssh-keys/"): Row("everybody"),
     ("POST", "ssh-keys/"): Row("everybody", {"name": "laptop", "public_key": SSH_KEY}),
     ("GET", "ssh-keys/<uuid:ssh_key_id>/"): Row("nobody else", but={"owner": 2}),
