@@ -9,6 +9,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from kvmweb.errors import KvmwebError
 from kvmweb.outage import outage_of
 
 TITLES = {
@@ -55,9 +56,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Also for what a middleware could not read: Django calls this while it handles the exception."""
-    outage = outage_of(sys.exc_info()[1])
-    if outage is not None:
-        return error_page(request, outage.status, message=outage.message, hint=outage.hint)
+    error = sys.exc_info()[1]
+    known = error if isinstance(error, KvmwebError) else outage_of(error)
+    if known is not None:
+        return error_page(request, known.status, message=known.message, hint=known.hint)
     return error_page(
         request,
         500,

@@ -13,12 +13,15 @@ from guests.forms import DeleteGuestForm, EditGuestForm
 from guests.services.change import change_guest
 from guests.services.delete import delete_guest
 from kvmweb.requests import PageRequest, dialog, to
+from tenants.gate import check_first
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: PageRequest, guest_id: str) -> HttpResponse:
     row = selectors.guest_for(request.actor, guest_id)
+    if request.method == "POST":
+        check_first(request.actor, "guest.delete", row)
     form = DeleteGuestForm(request.POST or None)
     if form.is_valid():
         with form.showing_refusals():
@@ -33,6 +36,8 @@ def delete(request: PageRequest, guest_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: PageRequest, guest_id: str) -> HttpResponse:
     row = selectors.guest_for(request.actor, guest_id)
+    if request.method == "POST":
+        check_first(request.actor, "guest.change", row)
     form = EditGuestForm(request.actor, row, request.POST or None)
     if form.is_valid():
         with form.showing_refusals():

@@ -89,7 +89,7 @@ def refuse_without_owner(tenant: Tenant, user: User) -> None:
 def _member(tenant: Tenant, user: User) -> Membership:
     membership = Membership.objects.filter(tenant=tenant, user=user).first()
     if membership is None:
-        raise NotFound(f"{user.username} is not a member of {tenant.name}.")
+        raise NotFound
     return membership
 
 

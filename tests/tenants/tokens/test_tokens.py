@@ -181,6 +181,8 @@ def test_made_up_keys_cannot_fill_the_trail(db: None) -> None:
     assert all(len(entry.details["begins_with"]) <= 4 for entry in records("token.use")), "what is no key of ours may be a password"
 
 
-@pytest.mark.parametrize("header", ["Token \xff\xfe", "Token", "Token a b", "Token " + "x" * 5000, "Token \u20ac".encode().decode("latin-1")])
+@pytest.mark.parametrize(
+    "header", ["Token \xff\xfe", "Token", "Token a b", "Token " + "x" * 5000, "Token \u20ac".encode().decode("latin-1")]
+)
 def test_odd_headers_are_401(db: None, header: str) -> None:
     assert APIClient().get("/api/v1/me/", HTTP_AUTHORIZATION=header).status_code == 401
