@@ -1,4 +1,4 @@
-"""Admin of people: users, tenants with members and quotas beside what is used, tokens, the audit trail."""
+"""Admin of people: users, tenants with members, tokens, the audit trail."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from kvmweb.admin_site import AdminOnly, AuditedAdmin, ReadOnlyAdmin
-from tenants.models import ApiToken, AuditEntry, Membership, Quota, Tenant, User
-from tenants.quota import UNITS, usage_of
+from tenants.models import ApiToken, AuditEntry, Membership, Tenant, User
+from tenants.quota import admin as _quota_admin  # noqa: F401  (its registrations)
+from tenants.quota import usage_of
 
 # Rights come from roles (tenants.policy), not from Django's groups.
 admin.site.unregister(Group)
@@ -58,25 +62,12 @@ class Members(AdminOnly, admin.TabularInline):
     autocomplete_fields = ("user",)
 
 
-class QuotaInline(AdminOnly, admin.StackedInline):
-    """Each limit with what is used under it; empty is no limit."""
-
-    model = Quota
-    can_delete = False
-    max_num = 1
-
-    def get_formset(self, request: HttpRequest, obj: Tenant | None = None, **kwargs: Any) -> Any:
-        used = usage_of(obj.pk) if obj else dict.fromkeys(Quota.RESOURCES, 0)
-        help_texts = {name: f"{used[name]} {UNITS[name]} used. Empty: no limit." for name in Quota.RESOURCES}
-        return super().get_formset(request, obj, help_texts=help_texts, **kwargs)
-
-
 @admin.register(Tenant)
 class TenantAdmin(AuditedAdmin):
-    list_display = ("name", "is_active", "member_count", "used", "created_at")
+    list_display = ("name", "is_active", "member_count", "quota_link", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name", "description")
-    inlines = (Members, QuotaInline)
+    inlines = (Members,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         return super().get_queryset(request).annotate(people=Count("memberships"))
@@ -85,10 +76,9 @@ class TenantAdmin(AuditedAdmin):
     def member_count(self, tenant: Any) -> int:
         return int(tenant.people)
 
-    @admin.display(description="in use")
-    def used(self, tenant: Tenant) -> str:
-        usage = usage_of(tenant.pk)
-        return f"{usage['guests']} guests, {usage['vcpus']} vCPUs, {usage['memory_mib'] // 1024} GiB memory, {usage['disk_gib']} GiB disk"
+    @admin.display(description="quota")
+    def quota_link(self, tenant: Tenant) -> SafeString:
+        return format_html('<a href="{}">Use and limits</a>', reverse("admin:tenants_tenantquota_change", args=[tenant.pk]))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A tenant with guests, images or volumes is switched off, not deleted."""

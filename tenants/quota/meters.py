@@ -93,9 +93,13 @@ def nearly_full(actor: Actor) -> list[tuple[Tenant, Meters]]:
     """Active tenants the actor sees, with the resources that are nearly used up; fullest first."""
     tenants = Tenant.objects.filter(is_active=True) if actor.sees_everything else Tenant.objects.filter(pk__in=actor.tenant_ids)
     rows = {tenant.pk: tenant for tenant in tenants}
-    full = {pk: [meter for meter in meters if meter.is_nearly_full] for pk, meters in meters_of_all(rows).items()}
-    found = [(rows[pk], meters) for pk, meters in full.items() if meters]
-    return sorted(found, key=lambda pair: -max(meter.percent or 0 for meter in pair[1]))
+    return fullest((rows[pk], meters) for pk, meters in meters_of_all(rows).items())
+
+
+def fullest(found: Iterable[tuple[Tenant, Meters]]) -> list[tuple[Tenant, Meters]]:
+    """Those with something nearly used up, with only these meters; fullest first."""
+    full = [(tenant, [meter for meter in meters if meter.is_nearly_full]) for tenant, meters in found]
+    return sorted(((tenant, meters) for tenant, meters in full if meters), key=lambda pair: -max(meter.percent or 0 for meter in pair[1]))
 
 
 @dataclass(frozen=True, slots=True)
