@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from tenants.views import access, invitations, members, tenants, viewing
+from tenants.views import access, invitations, members, tenants, tokens, viewing
 
 urlpatterns = [
     path("invite/<str:token>/", invitations.invitation, name="invitation"),
+    path("tokens/", tokens.token_list, name="tokens"),
+    path("tokens/new/", tokens.add, name="token-add"),
+    path("tokens/<uuid:token_id>/rotate/", tokens.rotate, name="token-rotate"),
+    path("tokens/<uuid:token_id>/revoke/", tokens.revoke, name="token-revoke"),
     path("tenants/", tenants.tenant_list, name="tenants"),
     path("tenants/new/", tenants.add, name="tenant-add"),
     path("tenants/choose/", viewing.choose, name="tenant-choose"),
