@@ -84,7 +84,8 @@ class Guest(models.Model):
             models.Index(fields=["tenant", "state", "is_missing", "host"], name="guest_summary_of_tenant"),
             models.Index(fields=["state", "name", "id"], name="guest_by_state"),
             models.Index(fields=["state", "id"], name="guest_sorted_by_state"),
-            models.Index(fields=["host", "state"], name="guest_of_host"),
+            # All that is summed for a host.
+            models.Index(fields=["host", "is_missing", "state", "vcpus", "memory_mib"], name="guest_allocation_of_host"),
             models.Index(fields=["created_at", "id"], name="guest_by_age"),
             models.Index(fields=["memory_mib", "id"], name="guest_by_memory"),
             models.Index(fields=["vcpus", "id"], name="guest_by_vcpus"),

@@ -83,7 +83,10 @@ def guest_summary(actor: Actor, *, tenant_id: UUID | None = None) -> dict[str, A
     """{"total", "by_state", "missing", "problems"}: counts over what `actor` sees. One query, answered from an index."""
     visible = Guest.objects.visible_to(actor).order_by()
     rows = (visible.filter(tenant_id=tenant_id) if tenant_id else visible).values("state")
-    counted = list(rows.annotate(n=Count("pk"), missing=Count("pk", filter=Q(is_missing=True)), problems=Count("pk", filter=_problems())))
+    # The state and not the id, which is not in the index.
+    counted = list(
+        rows.annotate(n=Count("state"), missing=Count("state", filter=Q(is_missing=True)), problems=Count("state", filter=_problems()))
+    )
     by_state = dict.fromkeys(GuestState.values, 0) | {line["state"]: line["n"] for line in counted}
     missing, problems = (sum(line[name] for line in counted) for name in ("missing", "problems"))
     return {"total": sum(by_state.values()), "by_state": by_state, "missing": missing, "problems": problems}

@@ -102,6 +102,7 @@ class Job(models.Model):
             models.Index(fields=["tenant", "-created_at", "-id"], name="job_newest_of_tenant"),
             models.Index(fields=["state", "lease_expires_at"], name="job_sweep"),
             models.Index(fields=["state", "-created_at", "-id"], name="job_newest_by_state"),
+            models.Index(fields=["state", "-finished_at"], name="job_ended_by_state"),
             models.Index(fields=["target_id", "-created_at"], name="job_of_target"),
             models.Index(fields=["host_id", "state"], name="job_of_host"),
             models.Index(fields=["tenant", "state"], name="job_state_of_tenant"),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -19,7 +20,8 @@ from jobs.models import JobState
 from jobs.payload import job_payload
 from jobs.selectors import job_list
 from kvmweb.context import shell_of
-from kvmweb.pages.quotas import quota_lines, quotas_of
+from kvmweb.pages.quotas import Found, meters_seen, quota_lines, quotas_of
+from kvmweb.paging import first_of
 from kvmweb.requests import PageRequest, is_fragment
 from storage.payload import pool_payload
 from storage.selectors import pool_list
@@ -37,15 +39,15 @@ AT_MOST = 6
 def overview(request: PageRequest) -> HttpResponse:
     actor, summary, tenant = request.actor, shell_of(request).summary, tenant_in_url(request)
     busiest = guest_list(actor, GuestFilter(state="running", tenant=str(tenant or ""), ordering="-cpu_percent"))
-    hosts = host_payloads(host_list(actor))
-    pools = [pool_payload(pool) for pool in pool_list(actor)]
-    quotas = quotas_of(actor, tenant) if tenant or not actor.sees_everything else []
+    hosts = host_payloads(host_list(actor), with_unmanaged=False) if actor.sees_everything else []
+    pools = [pool_payload(pool) for pool in pool_list(actor)] if actor.sees_everything else []
+    meters = meters_seen(actor, tenant) if tenant or not actor.sees_everything else None
     context = {
         "summary": summary,
-        "attention": attention(actor, hosts, pools, summary=summary, tenant=tenant),
+        "attention": attention(actor, hosts, pools, summary=summary, meters=meters, tenant=tenant),
         "capacity": capacity_of(hosts, pools) if actor.sees_everything and not tenant else None,
-        "quotas": quotas,
-        "busiest": rows_of(actor, columns_of(busiest)[:AT_MOST]),
+        "quotas": quotas_of(meters or []),
+        "busiest": rows_of(actor, first_of(columns_of(busiest), AT_MOST), jobs={}),
         "jobs": [job_payload(job, actor) for job in job_list(actor, tenant_id=tenant)[:AT_MOST]],
     }
     return render(request, "overview/_overview.html" if is_fragment(request) else "overview/overview.html", context)
@@ -57,6 +59,7 @@ def attention(
     pools: list[dict[str, Any]],
     *,
     summary: dict[str, Any],
+    meters: Found | None = None,
     tenant: UUID | None = None,
 ) -> list[dict[str, Any]]:
     """Lines {"icon", "tone", "title", "text", "url"}, worst first."""
@@ -65,7 +68,7 @@ def attention(
         *_failed_jobs(actor, tenant),
         *_troubled_guests(summary),
         *_full_pools(pools),
-        *quota_lines(actor, tenant),
+        *quota_lines(actor, meters),
     ]
 
 
@@ -84,8 +87,13 @@ def _hosts_down(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _failed_jobs(actor: Actor, tenant: UUID | None) -> list[dict[str, Any]]:
-    failed = job_list(actor, states=(JobState.FAILED, JobState.NEEDS_ATTENTION), tenant_id=tenant).filter(finished_at__gt=timezone.now() - FAILED_WITHIN)
-    held = job_list(actor, states=(JobState.NEEDS_ATTENTION,), tenant_id=tenant).filter(finished_at__isnull=True)
+    """Those that need somebody first: they have not ended."""
+    jobs = job_list(actor, tenant_id=tenant)
+    held = jobs.filter(state=JobState.NEEDS_ATTENTION).order_by("-created_at")
+    failed = jobs.filter(state=JobState.FAILED, finished_at__gt=timezone.now() - FAILED_WITHIN).order_by("-finished_at")
+    # Each by its own index and few: asked for together, a database looks through all jobs of the day.
+    rows = jobs.filter(Q(pk__in=held.values("pk")[:AT_MOST]) | Q(pk__in=failed.values("pk")[:AT_MOST]))
+    found = sorted(rows, key=lambda job: job.state != JobState.NEEDS_ATTENTION)
     return [
         {
             "icon": "triangle-alert",
@@ -95,7 +103,7 @@ def _failed_jobs(actor: Actor, tenant: UUID | None) -> list[dict[str, Any]]:
             "url": f"/jobs/{job.pk}/",
             "at": job.finished_at,
         }
-        for job in [*held[:AT_MOST], *failed[:AT_MOST]]
+        for job in found
     ]
 
 
