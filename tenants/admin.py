@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from kvmweb.admin_site import AdminOnly, AuditedAdmin, ReadOnlyAdmin
+from tenants.admin_people import MembershipSaving, TenantSaving, UserSaving
 from tenants.models import ApiToken, AuditEntry, Membership, Tenant, User
 from tenants.quota import admin as _quota_admin  # noqa: F401  (its registrations)
 from tenants.quota import usage_of
@@ -40,9 +41,9 @@ class TenantsOfUser(AdminOnly, admin.TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin, DjangoUserAdmin):
-    list_display = ("username", "email", "system_role", "is_active", "last_login")
-    list_filter = ("system_role", "is_active")
+class UserAdmin(UserSaving, DjangoUserAdmin):
+    list_display = ("username", "email", "system_role", "is_active", "belongs_to", "last_login")
+    list_filter = ("system_role", "is_active", "memberships__role", ("memberships__tenant", admin.RelatedOnlyFieldListFilter))
     filter_horizontal = ()
     inlines = (TenantsOfUser,)
     fieldsets = (
@@ -54,6 +55,22 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "system_role", "usable_password", "password1", "password2")}),)
     readonly_fields = ("last_login", "date_joined")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("memberships__tenant")
+
+    @admin.display(description="belongs to")
+    def belongs_to(self, user: User) -> str:
+        return ", ".join(f"{each.tenant.name} ({each.role})" for each in user.memberships.all())
+
+
+@admin.register(Membership)
+class MembershipAdmin(MembershipSaving):
+    list_display = ("user", "tenant", "role")
+    list_filter = ("role", ("tenant", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("user__username", "user__email", "tenant__name")
+    autocomplete_fields = ("user", "tenant")
+    list_select_related = ("user", "tenant")
+
 
 class Members(AdminOnly, admin.TabularInline):
     model = Membership
@@ -63,7 +80,7 @@ class Members(AdminOnly, admin.TabularInline):
 
 
 @admin.register(Tenant)
-class TenantAdmin(AuditedAdmin):
+class TenantAdmin(TenantSaving):
     list_display = ("name", "is_active", "member_count", "quota_link", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name", "description")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from django.db import models
 
-from kvmweb.errors import Conflict
+from kvmweb.errors import Conflict, InvalidInput
+from kvmweb.rest.fields import NAME_PATTERN, NAME_RULE
 from tenants.actor import Actor
 from tenants.gate import note, operation
 from tenants.models import Tenant
@@ -19,6 +21,7 @@ NAMED = 5
 
 @operation("tenant.create")
 def create_tenant(actor: Actor, target: None, *, name: str, description: str = "") -> Tenant:
+    _refuse_bad_name(name)
     _refuse_taken_name(name)
     return Tenant.objects.create(name=name, description=description)
 
@@ -28,12 +31,18 @@ def change_tenant(actor: Actor, tenant: Tenant, changes: Mapping[str, object]) -
     """`changes`: of name, description, is_active. A disabled tenant's people lose sight of it at once; its guests run on."""
     changes = {field: value for field, value in changes.items() if getattr(tenant, field) != value}
     if "name" in changes:
+        _refuse_bad_name(str(changes["name"]))
         _refuse_taken_name(str(changes["name"]))
     note(changes={field: [getattr(tenant, field), value] for field, value in changes.items()})
     for field, value in changes.items():
         setattr(tenant, field, value)
     tenant.save(update_fields=list(changes))
     return tenant
+
+
+def _refuse_bad_name(name: str) -> None:
+    if not re.match(NAME_PATTERN, name):
+        raise InvalidInput(fields={"name": NAME_RULE})
 
 
 def _refuse_taken_name(name: str) -> None:
