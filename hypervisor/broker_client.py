@@ -9,6 +9,7 @@ import asyncio
 import json
 import socket
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
@@ -18,9 +19,21 @@ from hypervisor.specs import HostAddress
 VERSION = 1
 MAX_LINE_BYTES = 4096
 LISTEN_TIMEOUT_S = 0.2
+ASK_TIMEOUT_S = 2.0
 
 RequestKind = Literal["display", "serial", "listen"]
 ErrorCode = Literal["unreachable", "not_found", "not_running", "no_display", "refused", "broker_down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request on its way. Give it to `take`, or close it."""
+
+    socket_path: str
+    broker: socket.socket
+
+    def close(self) -> None:
+        self.broker.close()
 
 
 class BrokerError(HypervisorError):
@@ -78,20 +91,39 @@ def _open(socket_path: str, request: bytes, timeout_s: float) -> socket.socket:
 
 
 async def _open_async(socket_path: str, request: bytes, timeout_s: float) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as broker:
-        broker.setblocking(False)
+    return await take(_ask(socket_path, request), timeout_s=timeout_s)
+
+
+def ask(socket_path: str, kind: RequestKind, address: HostAddress, uuid: UUID) -> Asked:
+    """Ask now, from any thread, and `take` the answer later: the broker works on it meanwhile."""
+    return _ask(socket_path, request_line(kind, address, uuid))
+
+
+def _ask(socket_path: str, request: bytes) -> Asked:
+    broker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    broker.settimeout(ASK_TIMEOUT_S)  # at once, unless hundreds are before us
+    try:
+        broker.connect(socket_path)
+        broker.sendall(request)
+    except OSError as error:
+        broker.close()
+        raise _broker_down(socket_path, error) from error
+    broker.setblocking(False)
+    return Asked(socket_path, broker)
+
+
+async def take(asked: Asked, *, timeout_s: float = 10.0) -> socket.socket:
+    with asked.broker as broker:
         answer = _Answer()
         try:
             async with asyncio.timeout(timeout_s):
-                await loop.sock_connect(broker, socket_path)
-                await loop.sock_sendall(broker, request)
                 while not answer.is_complete:
-                    await _readable(broker)
-                    with suppress(BlockingIOError):
+                    try:
                         answer.receive(broker)
+                    except BlockingIOError:
+                        await _readable(broker)
         except OSError as error:  # TimeoutError is one
-            raise _broker_down(socket_path, error) from error
+            raise _broker_down(asked.socket_path, error) from error
         return answer.result()
 
 

@@ -189,3 +189,28 @@ class HostEvent:
     name: str = ""
     definition_changed: bool = False
     power_state: PowerState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotDisk:
+    """`path`: the file that holds the disk's state at the snapshot."""
+
+    target: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedSnapshot:
+    """One node of a guest's snapshot tree, as libvirt keeps it. `state` is that of the guest when it was taken; a snapshot of disks alone
+    of a running guest is like a power cut, unless it was quiesced."""
+
+    name: str
+    description: str
+    created_at_epoch_s: int
+    parent: str
+    is_current: bool
+    kind: Literal["internal", "external"]
+    has_memory: bool
+    state: PowerState
+    disks: tuple[SnapshotDisk, ...]
+    memory_path: str = ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hypervisor.observed import ObservedSnapshot, PowerState
+
 
 class Took(StrEnum):
     """How far a change of a guest has come."""
@@ -25,3 +27,20 @@ class ChangeResult:
 
     took: Took
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenSnapshot:
+    """`note`: why it could not be quiesced, if it could not."""
+
+    snapshot: ObservedSnapshot
+    was_quiesced: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RevertedSnapshot:
+    """`unplugged`: files of disks that were added after the snapshot. They are unharmed, and no longer in the guest."""
+
+    power_state: PowerState
+    unplugged: tuple[str, ...] = ()

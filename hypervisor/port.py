@@ -11,9 +11,9 @@ stopped one to shut down, forcing it off, undefining or deleting what is gone al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 from uuid import UUID
 
 from hypervisor.changes import Change
@@ -27,10 +27,11 @@ from hypervisor.observed import (
     ObservedHost,
     ObservedNetwork,
     ObservedPool,
+    ObservedSnapshot,
     ObservedVolume,
 )
-from hypervisor.outcomes import ChangeResult
-from hypervisor.specs import DiskSpec, GuestSpec, HostAddress, HostDeviceSpec, NetworkSpec, NicSpec, PoolSpec, VolumeSpec
+from hypervisor.outcomes import ChangeResult, RevertedSnapshot, TakenSnapshot
+from hypervisor.specs import DiskSpec, GuestSpec, HostAddress, HostDeviceSpec, NetworkSpec, NicSpec, PoolSpec, SnapshotSpec, VolumeSpec
 from hypervisor.xml.definition import GuestDefinition
 
 ProgressCallback = Callable[[int, int], None]
@@ -140,6 +141,32 @@ class Host(Protocol):
     def set_memory(self, uuid: UUID, memory_mib: int, *, maximum_mib: int | None = None) -> ChangeResult: ...
     def set_balloon(self, uuid: UUID, memory_mib: int) -> ChangeResult:
         """For the running guest only, until it stops: ask it to give memory back, or let it have more again, up to its maximum."""
+
+    # snapshots: see docs/decisions/0014-snapshots.md
+    def snapshots(self, uuid: UUID) -> list[ObservedSnapshot]:
+        """The tree, every parent before its children. About 1 ms per snapshot."""
+
+    def snapshot_kind(self, uuid: UUID, spec: SnapshotSpec) -> Literal["internal", "external"]:
+        """What create_snapshot would make; Refused, saying why, when it would refuse. Changes nothing."""
+
+    def create_snapshot(self, uuid: UUID, spec: SnapshotSpec) -> TakenSnapshot:
+        """A snapshot of that name is there already: it is the one. External: the guest's disks are on new files (`~` in their names)
+        afterwards, running or not; UEFI variables and a TPM's state are in no snapshot."""
+
+    def revert_snapshot(self, uuid: UUID, name: str, *, token: str, abandoned: tuple[str, ...] = ()) -> RevertedSnapshot:
+        """Stop the guest and make it what it was, definition included; running again if its memory is in the snapshot. What its disks hold
+        now is lost unless another snapshot has it. Disks added since are unplugged and unharmed. `token` (a job's, [a-z0-9]) makes it safe
+        to call again; `abandoned`: the disk files that the guest was on before the first try, so that a second one can drop them too."""
+
+    def delete_snapshot(self, uuid: UUID, name: str, *, on_progress: ProgressCallback = ...) -> None:
+        """Keeps what the guest and its other snapshots hold: overlays are merged, running guest or not. Gone already: fine. Files that
+        another branch or a linked clone needs stay until a later delete or tidy. What on_progress raises stops it; nothing is lost."""
+
+    def tidy_snapshots(self, uuid: UUID, *, abandoned: Collection[str] = (), on_progress: ProgressCallback = ...) -> None:
+        """Merge what nothing needs any more, as after the delete of a linked clone; drop those of `abandoned` that nothing needs."""
+
+    def disk_files(self, uuid: UUID) -> tuple[str, ...]:
+        """Every file in the pools that belongs to the guest's disks: first files, overlays, saved memory. Not the bases below them."""
 
     def screenshot(self, uuid: UUID) -> bytes:
         """PNG of the display. QEMU writes PPM on old versions: converted here."""

@@ -167,8 +167,3 @@ def _like(devices: etree._Element, device: etree._Element) -> etree._Element:
     """The device of a guest that is the same as `device`, which came from a copy of its XML."""
     wanted = next(iter(keys_of(E.devices(copy.deepcopy(device)))))
     return keys_of(devices)[wanted]
-
-
-for _name in [name for name in vars(DefinitionOperations) | vars(DefinitionOperations.__mro__[1]) if not name.startswith("_")]:
-    # Every operation is one call of the port: counted, and failed on demand, once.
-    setattr(FakeGuestChanges, _name, call(getattr(DefinitionOperations, _name)))

@@ -13,10 +13,13 @@ from uuid import UUID
 
 from hypervisor.errors import AlreadyExists, NotFoundOnHost, Refused
 from hypervisor.fake.calls import call
-from hypervisor.fake.changes import FakeGuestChanges
 from hypervisor.fake.machine import FakeGuest
+from hypervisor.fake.snapshots import FakeSnapshots
 from hypervisor.fake.storage import FakeStorage
 from hypervisor.observed import EventKind, GuestState, GuestStats, HostEvent, HostLoad, ObservedGuest, ObservedHost, PowerState
+from hypervisor.operations.definitions import DefinitionOperations
+from hypervisor.operations.devices import DeviceOperations
+from hypervisor.operations.snapshots import SnapshotOperations
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.allowlist import check_guest
 from hypervisor.xml.guest import build_guest, edit_size, parse_guest
@@ -51,7 +54,7 @@ class FakeSerialLine:
                 self._guests.sendall(data)
 
 
-class FakeHost(FakeGuestChanges, FakeStorage):
+class FakeHost(FakeSnapshots, FakeStorage):
     # observing
     @call
     def info(self) -> ObservedHost:
@@ -148,6 +151,7 @@ class FakeHost(FakeGuestChanges, FakeStorage):
         if guest is None or not guest.is_persistent:
             return
         guest.is_persistent = guest.autostart = False
+        guest.snapshots, guest.current_snapshot = [], ""
         if not guest.is_active:
             del self.machine.guests[uuid]
         self.machine.tell(EventKind.GUEST_REMOVED, guest)
@@ -252,3 +256,9 @@ def _state(guest: FakeGuest) -> GuestState:
 def _observed(guest: FakeGuest) -> ObservedGuest:
     observed = parse_guest(guest.xml, is_persistent=guest.is_persistent, autostart=guest.autostart)
     return replace(observed, is_agent_connected=guest.is_agent_connected and guest.is_active)
+
+
+for _operations in (DefinitionOperations, DeviceOperations, SnapshotOperations):
+    for _name in [name for name in vars(_operations) if not name.startswith("_")]:
+        # Every operation is one call of the port: counted once, and failed on demand.
+        setattr(FakeHost, _name, call(getattr(_operations, _name)))

@@ -22,6 +22,14 @@ Listener = Callable[[HostEvent], None]
 
 
 @dataclass
+class FakeSnapshot:
+    name: str
+    xml: str
+    held: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    """What an internal snapshot keeps inside its files: path -> (content, capacity)."""
+
+
+@dataclass
 class FakeGuest:
     uuid: UUID
     xml: str
@@ -33,6 +41,8 @@ class FakeGuest:
     autostart: bool = False
     addresses: list[str] = field(default_factory=list)
     is_agent_connected: bool = False
+    snapshots: list[FakeSnapshot] = field(default_factory=list)
+    current_snapshot: str = ""
 
     @property
     def name(self) -> str:
@@ -85,6 +95,8 @@ class HostSnapshot:
     """(pool, name, format, capacity, backing path, SHA-256 of the content), sorted."""
     pools: tuple[PoolSpec, ...]
     networks: tuple[NetworkSpec, ...]
+    snapshots: tuple[tuple[str, str], ...] = ()
+    """(guest's uuid, snapshot's name), sorted."""
 
 
 class FakeMachine:
@@ -178,6 +190,7 @@ class FakeMachine:
                 ),
                 volumes=tuple(sorted((pool, *_volume_facts(volume)) for pool, volume in volumes)),
                 pools=tuple(sorted((pool.spec for pool in self.pools.values()), key=lambda spec: spec.name)),
+                snapshots=tuple(sorted((str(guest.uuid), one.name) for guest in guests for one in guest.snapshots)),
                 networks=tuple(sorted((network.spec for network in self.networks.values()), key=lambda spec: spec.name)),
             )
 

@@ -34,16 +34,16 @@ class FakeStorage(FakeConnection):
 
     @call
     def volumes(self, pool: str) -> list[ObservedVolume]:
-        return [_observed_volume(volume) for volume in self.machine.pool(pool).volumes.values()]
+        return [observed_volume(volume) for volume in self.machine.pool(pool).volumes.values()]
 
     @call
     def volume(self, pool: str, name: str) -> ObservedVolume | None:
         found = self.machine.pool(pool).volumes.get(name)
-        return _observed_volume(found) if found else None
+        return observed_volume(found) if found else None
 
     @call
     def create_volume(self, pool: str, spec: VolumeSpec) -> ObservedVolume:
-        return _observed_volume(self._add(pool, spec))
+        return observed_volume(self._add(pool, spec))
 
     @call
     def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback) -> ObservedVolume:
@@ -54,7 +54,7 @@ class FakeStorage(FakeConnection):
             on_progress(done, len(original.content))
         copy.content = original.content
         on_progress(len(original.content), len(original.content))
-        return _observed_volume(copy)
+        return observed_volume(copy)
 
     @call
     def upload_volume(self, pool: str, name: str, source: BinaryIO, length: int, on_progress: ProgressCallback) -> None:
@@ -150,7 +150,7 @@ def _observed_pool(pool: FakePool) -> ObservedPool:
     )
 
 
-def _observed_volume(volume: FakeVolume) -> ObservedVolume:
+def observed_volume(volume: FakeVolume) -> ObservedVolume:
     return ObservedVolume(
         name=volume.spec.name,
         path=volume.path,

@@ -14,6 +14,9 @@ from hypervisor.libvirt.translate import translated
 
 T = TypeVar("T")
 
+HELPER_PREFIX = "kvmweb-helper-"
+"""Guests so named are tools of ours for a few seconds and no guests of anybody: never listed, never told of."""
+
 
 def still_there(read: Callable[[Any], T], things: Iterable[Any]) -> list[T]:
     """Read each thing of a listing; what was removed since it was listed is left out."""

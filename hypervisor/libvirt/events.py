@@ -12,7 +12,7 @@ from uuid import UUID
 
 import libvirt
 
-from hypervisor.libvirt.base import Connected
+from hypervisor.libvirt.base import HELPER_PREFIX, Connected
 from hypervisor.libvirt.translate import translated
 from hypervisor.observed import EventKind, HostEvent, PowerState
 
@@ -68,6 +68,8 @@ class EventCalls(Connected):
             self._deregister = []
 
     def _tell(self, event: HostEvent) -> None:
+        if event.name.startswith(HELPER_PREFIX):
+            return
         for listener in tuple(self._listeners):
             listener(event)
 

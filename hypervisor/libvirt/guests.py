@@ -11,11 +11,13 @@ from uuid import UUID
 import libvirt
 
 from hypervisor.errors import NotFoundOnHost, Refused, Unsupported
-from hypervisor.libvirt.devices import DeviceCalls
+from hypervisor.libvirt.base import HELPER_PREFIX
 from hypervisor.libvirt.serial import StreamLine
+from hypervisor.libvirt.snapshots import SnapshotCalls
+from hypervisor.libvirt.states import POWER_STATES
 from hypervisor.libvirt.stats import stats_of
 from hypervisor.libvirt.translate import is_code, translated, translated_error
-from hypervisor.observed import GuestState, GuestStats, ObservedGuest, PowerState
+from hypervisor.observed import GuestState, GuestStats, ObservedGuest
 from hypervisor.picture import to_png
 from hypervisor.port import SerialLine
 from hypervisor.specs import GuestSpec
@@ -23,16 +25,6 @@ from hypervisor.xml.allowlist import check_guest
 from hypervisor.xml.guest import build_guest, edit_size, parse_guest
 from hypervisor.xml.safe import parse_xml, to_text
 
-POWER_STATES: dict[int, PowerState] = {
-    libvirt.VIR_DOMAIN_NOSTATE: PowerState.RUNNING,
-    libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
-    libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
-    libvirt.VIR_DOMAIN_PAUSED: PowerState.PAUSED,
-    libvirt.VIR_DOMAIN_SHUTDOWN: PowerState.SHUTTING_DOWN,
-    libvirt.VIR_DOMAIN_SHUTOFF: PowerState.SHUTOFF,
-    libvirt.VIR_DOMAIN_CRASHED: PowerState.CRASHED,
-    libvirt.VIR_DOMAIN_PMSUSPENDED: PowerState.SUSPENDED,
-}
 AGENT_LIMIT_S = 5
 MAX_ADDRESSES = 64
 MAX_SCREENSHOT_BYTES = 64 * 1024 * 1024
@@ -52,13 +44,14 @@ def _uuid_of(raw: bytes) -> UUID:
     return UUID(bytes=raw)
 
 
-class GuestCalls(DeviceCalls):
+class GuestCalls(SnapshotCalls):
     @translated
     def guest_states(self) -> list[GuestState]:
         # name() and UUID() read what the one bulk answer brought along: no further round trip.
         return [
             GuestState(_uuid_of(domain.UUID()), domain.name(), POWER_STATES[facts["state.state"]], facts["state.reason"])
             for domain, facts in self._connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+            if not domain.name().startswith(HELPER_PREFIX)
         ]
 
     def guest_state(self, uuid: UUID) -> GuestState | None:

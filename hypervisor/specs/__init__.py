@@ -29,6 +29,7 @@ from hypervisor.specs.guest import (
     VcpuPin,
     Watchdog,
 )
+from hypervisor.specs.snapshot import SnapshotSpec
 from hypervisor.specs.storage import CloudInitSpec, NetworkSpec, PoolSpec, VolumeFormat, VolumeSpec
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "PciDevice",
     "PoolSpec",
     "Rate",
+    "SnapshotSpec",
     "Topology",
     "UsbDevice",
     "VcpuPin",

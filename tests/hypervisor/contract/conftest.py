@@ -31,6 +31,7 @@ LACKS = {
     "test-file": "libvirt's test driver has no {what}",
     "test-daemon": "libvirt's test driver has no {what}",
     "fake": "the fake has no {what}",
+    "real": "QEMU has no {what}",
 }
 
 
