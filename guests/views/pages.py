@@ -28,7 +28,7 @@ TABS = (("overview", "Overview"), ("hardware", "Hardware"), ("timeline", "Timeli
 @follows_choice
 def guest_list(request: PageRequest) -> HttpResponse:
     wanted = filter_of(request.GET)
-    page = page_of(columns_of(selectors.guest_list(request.actor, wanted)), request.GET.get("page", ""))
+    page = page_of(selectors.guest_list(request.actor, wanted), request.GET.get("page", ""), read=columns_of)
     rows = rows_of(request.actor, page.rows)
     context = {"page": page, "rows": rows, "wanted": wanted, "summary": shell_of(request).summary, "chips": chips_of(request, wanted)}
     return render(request, "guests/_list.html" if is_fragment(request) else "guests/list.html", context)

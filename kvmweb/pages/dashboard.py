@@ -47,7 +47,7 @@ def overview(request: PageRequest) -> HttpResponse:
         "attention": attention(actor, hosts, pools, summary=summary, meters=meters, tenant=tenant),
         "capacity": capacity_of(hosts, pools) if actor.sees_everything and not tenant else None,
         "quotas": quotas_of(meters or []),
-        "busiest": rows_of(actor, first_of(columns_of(busiest), AT_MOST), jobs={}),
+        "busiest": rows_of(actor, columns_of(first_of(busiest, AT_MOST)), jobs={}),
         "jobs": [job_payload(job, actor) for job in job_list(actor, tenant_id=tenant)[:AT_MOST]],
     }
     return render(request, "overview/_overview.html" if is_fragment(request) else "overview/overview.html", context)

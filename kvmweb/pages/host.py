@@ -13,6 +13,7 @@ from guests.selectors import GuestFilter, guest_list
 from guests.views.rows import columns_of, rows_of
 from hosts import selectors
 from jobs.selectors import job_list
+from kvmweb.paging import first_of
 from kvmweb.requests import PageRequest, is_fragment
 from networks.selectors import network_list
 from storage.payload import pool_payload
@@ -42,7 +43,7 @@ def host(request: PageRequest, host_id: str) -> HttpResponse:
         context["jobs"] = job_list(request.actor, target_id=row.pk)[:5]
     elif tab == "guests":
         guests = guest_list(request.actor, GuestFilter(host=str(row.pk)))
-        context["rows"] = rows_of(request.actor, columns_of(guests)[:GUESTS])
+        context["rows"] = rows_of(request.actor, columns_of(first_of(guests, GUESTS)))
     else:
         context["unmanaged"] = selectors.unmanaged_guests(request.actor, row)
     return render(request, "hosts/_host.html" if is_fragment(request) else "hosts/host.html", context)

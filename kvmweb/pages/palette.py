@@ -13,6 +13,7 @@ from guests.selectors import GuestFilter, guest_for, guest_list, guest_view
 from guests.views.menu import menu_of
 from guests.views.rows import columns_of, rows_of
 from hosts.selectors import host_list
+from kvmweb.paging import first_of
 from kvmweb.requests import PageRequest
 from tenants.actor import Actor
 
@@ -52,7 +53,7 @@ BUTTONS = (
 @require_safe
 def find(request: PageRequest) -> HttpResponse:
     actor, text = request.actor, request.GET.get("q", "").strip()[:100]
-    guests = rows_of(actor, columns_of(guest_list(actor, GuestFilter(search=text)))[:MOST_GUESTS]) if text else []
+    guests = rows_of(actor, columns_of(first_of(guest_list(actor, GuestFilter(search=text)), MOST_GUESTS))) if text else []
     first = guest_view(actor, guest_for(actor, guests[0]["id"])) if guests else None
     context = {
         "guests": guests,
