@@ -135,21 +135,24 @@ def inline(prefix: str, rows: list[dict[str, Any]], initial: int = 0) -> dict[st
 
 
 def test_a_save_in_the_administration_has_its_diff_and_that_of_its_inlines(
-    admin: User, owner: User, tenant: Tenant, client_for: Any
+    admin: User, owner: User, member: User, tenant: Tenant, client_for: Any
 ) -> None:
-    row = Membership.objects.get(user=owner)
+    rows_there = [
+        {"id": row.pk, "tenant": tenant.pk, "user": row.user_id, "role": "viewer" if row.user_id == member.pk else row.role}
+        for row in Membership.objects.order_by("pk")
+    ]
     client: Client = client_for(admin)
     page = client.get(f"/admin/tenants/tenant/{tenant.pk}/change/")
     data = {"name": "acme", "description": "new", "is_active": "on"}
     for formset in page.context["inline_admin_formsets"]:
         prefix = formset.formset.prefix
-        rows = [{"id": row.pk, "tenant": tenant.pk, "user": owner.pk, "role": "viewer"}] if prefix == "memberships" else []
+        rows = rows_there if prefix == "memberships" else []
         data |= inline(prefix, rows, len(rows))
     answer = client.post(f"/admin/tenants/tenant/{tenant.pk}/change/", data)
     assert answer.status_code == 302, answer.context["errors"]
     entry = AuditEntry.objects.get(operation="admin.change")
     assert entry.details["changes"]["description"] == ["", "new"]
-    assert ["owner", "viewer"] in entry.details["changes"].values()
+    assert ["member", "viewer"] in entry.details["changes"].values()
     assert (entry.target_name, entry.tenant_id, entry.actor_label) == ("acme", tenant.pk, "ada")
 
 
