@@ -240,7 +240,7 @@ async def open_ms(relay: Relay, count: int) -> list[float]:
         async with relay.connect() as client:
             await client.read(1)
             times.append((time.perf_counter() - started) * 1000)
-        await asyncio.sleep(0.02)  # until the record of this one's end is written
+        await asyncio.sleep(0.15)  # until the records of this one are written, which begins 50 ms after the first picture
     return times
 
 

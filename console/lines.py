@@ -12,10 +12,11 @@ from console.admission import Admission
 from console.closing import Closing, Refused
 from console.models import ConsoleKind
 from hypervisor import broker_client
-from hypervisor.broker_client import BrokerError
+from hypervisor.broker_client import Asked, BrokerError, RequestKind
 
 log = logging.getLogger(__name__)
 
+BROKERS_WORD: dict[ConsoleKind, RequestKind] = {ConsoleKind.VNC: "display", ConsoleKind.SERIAL: "serial"}
 CLOSING_OF_ERROR = {
     "unreachable": closing.UNREACHABLE,
     "not_found": closing.GONE,
@@ -24,17 +25,30 @@ CLOSING_OF_ERROR = {
 }
 
 
-async def open_line(admission: Admission) -> socket.socket:
-    """A connected, non-blocking socket. Raises Refused."""
-    ask = broker_client.open_display_async if admission.kind == ConsoleKind.VNC else broker_client.open_serial_async
+def ask(admission: Admission) -> Asked:
+    """Have the broker open it; `take` what it gives. Raises Refused."""
     try:
-        line = await ask(settings.CONSOLE_BROKER_SOCKET, admission.host, admission.domain_uuid)
+        return broker_client.ask(
+            settings.CONSOLE_BROKER_SOCKET, BROKERS_WORD[ConsoleKind(admission.kind)], admission.host, admission.domain_uuid
+        )
     except BrokerError as error:
-        # Its text names hosts and paths: for the log, not for the tenant.
-        log.warning("Console of guest %s: %s: %s", admission.guest.pk, error.code, error)
-        raise Refused(_closing_for(error, admission.kind)) from error
+        raise _refused(admission, error) from error
+
+
+async def take(admission: Admission, asked: Asked) -> socket.socket:
+    """A connected, non-blocking socket. Raises Refused."""
+    try:
+        line = await broker_client.take(asked)
+    except BrokerError as error:
+        raise _refused(admission, error) from error
     line.setblocking(False)
     return line
+
+
+def _refused(admission: Admission, error: BrokerError) -> Refused:
+    # Its text names hosts and paths: for the log, not for the tenant.
+    log.warning("Console of guest %s: %s: %s", admission.guest.pk, error.code, error)
+    return Refused(_closing_for(error, admission.kind))
 
 
 def _closing_for(error: BrokerError, kind: str) -> Closing:

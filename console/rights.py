@@ -91,8 +91,9 @@ class LiveLogins:
         now = timezone.now()
         keys = {login.session_key for login in logins} - {""}
         digests = {login.token_digest for login in logins} - {""}
-        alive = Session.objects.filter(session_key__in=keys, expire_date__gt=now).values_list("session_key", flat=True)
-        self._sessions = set(alive) if sessions is None else sessions
+        if sessions is None:
+            sessions = set(Session.objects.filter(session_key__in=keys, expire_date__gt=now).values_list("session_key", flat=True))
+        self._sessions = sessions
         unexpired = Q(expiry__isnull=True) | Q(expiry__gt=now)
         self._tokens = {token.digest: token for token in ApiToken.objects.filter(unexpired, digest__in=digests)} if digests else {}
         self._actors: dict[tuple[UUID, str], Actor] = {}

@@ -15,6 +15,7 @@ from console.closing import Closing, Refused
 from console.relay import Viewer, relay
 from console.rfb import filter_for
 from console.watch import Watched, watch
+from hypervisor.broker_client import Asked
 
 log = logging.getLogger(__name__)
 
@@ -30,19 +31,27 @@ class OpenLine:
 
 
 async def open_line(request: Request) -> OpenLine:
-    """Raises Refused. The right is checked while the host is asked for the line, of which nothing is read before."""
-    claim = await database.in_thread(admission.claim, request)
-    checking = asyncio.ensure_future(database.in_thread(admission.check, claim))
+    """Raises Refused."""
+    admitted, asked = await database.in_thread(_admit_and_ask, request)
     try:
-        line = await lines.open_line(claim.admission)
+        return OpenLine(admitted, await lines.take(admitted, asked))
     except Refused as refused:
-        await checking  # its refusal counts for more
-        await database.in_thread(admission.refuse_failed, claim.admission, refused.closing)
+        await database.in_thread(admission.refuse_failed, admitted, refused.closing)
+        raise
+
+
+def _admit_and_ask(request: Request) -> tuple[Admission, Asked]:
+    """The right is checked while the broker works; nothing is read from the line before."""
+    claim = admission.claim(request)
+    try:
+        asked = lines.ask(claim.admission)
+    except Refused as refused:
+        admission.refuse_failed(claim.admission, refused.closing)
         raise
     try:
-        return OpenLine(await checking, line)
+        return admission.check(claim), asked
     except BaseException:
-        line.close()
+        asked.close()
         raise
 
 
@@ -87,7 +96,7 @@ async def _why_line_ended(admitted: Admission) -> Closing:
     if lost:
         return lost[admitted.grant.session_id]
     try:
-        (await lines.open_line(admitted)).close()
+        (await lines.take(admitted, lines.ask(admitted))).close()
     except Refused as refused:
         return refused.closing
     return closing.LINE_ENDED
