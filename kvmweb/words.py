@@ -50,9 +50,9 @@ AMOUNTS: dict[str, tuple[str, Callable[[int], str]]] = {
     "guests": ("Guests", str),
     "vcpus": ("vCPU", str),
     "memory_mib": ("Memory", size_of_mib),
-    "disk_gib": ("Disk", lambda gib: size_of_mib(gib * 1024)),
+    "disk_gib": ("Disk", lambda gib: size_of_mib(gib * 1024) if gib else "0 GiB"),
     "snapshots": ("Snapshots", str),
-    "image_gib": ("Images", lambda gib: size_of_mib(gib * 1024)),
+    "image_gib": ("Images", lambda gib: size_of_mib(gib * 1024) if gib else "0 GiB"),
     "running_jobs": ("Running jobs", str),
 }
 """What a quota counts -> its name on a page, and how its amounts read."""

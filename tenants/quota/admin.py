@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from kvmweb.admin_site import AuditedAdmin, ReadOnlyAdmin
@@ -24,7 +24,7 @@ from kvmweb.words import AMOUNTS, amount
 from tenants.models import Quota, QuotaChange, QuotaDefault, QuotaRequest, Tenant, TenantQuota
 from tenants.quota import hold, limits_of_all
 from tenants.quota.admin_forms import BulkForm, DefaultQuotaForm, TenantQuotaForm, kind_field
-from tenants.quota.meters import Meter, changes_of, meters_of, meters_of_all, open_request_of
+from tenants.quota.meters import ALWAYS_SHOWN, Meter, changes_of, meters_of, meters_of_all, open_request_of
 from tenants.services.quotas import DEFAULT, Limit, own_limits, set_default_quota, set_quota
 
 LIMIT_FIELDS = tuple((kind_field(name), name) for name in Quota.RESOURCES)
@@ -38,8 +38,8 @@ def limit_words(resource: str, limit: Limit) -> str:
 def meter_cell(meter: Meter) -> SafeString:
     if meter.limit is None:
         return format_html("{} <small>no limit</small>", amount(meter.resource, meter.used))
-    note = " · default" if meter.follows_default else ""
-    return format_html("{}<br>{}<small>{}</small>", meter.words, bar(meter.used, meter.limit, meter.label, 0.85, 1), note)
+    note = "default" if meter.follows_default else ""
+    return format_html("{}{}<small>{}</small>", meter.words, bar(meter.used, meter.limit, meter.label, 0.85, 1), note)
 
 
 def change_lines(changes: QuerySet[QuotaChange]) -> list[dict[str, Any]]:
@@ -92,6 +92,13 @@ def _column(resource: str) -> Callable[[Any], SafeString]:
     return column
 
 
+@admin.display(description="Also limited")
+def _others(tenant: Any) -> SafeString:
+    """What most tenants have no limit for."""
+    limited = [meter for name, meter in tenant.meters.items() if name not in ALWAYS_SHOWN and meter.limit is not None]
+    return format_html_join("", "<div>{}: {}</div>", ((meter.label, meter_cell(meter)) for meter in limited)) or format_html("–")
+
+
 class ThroughServices(AuditedAdmin):
     """The gate records what is changed; Django's own log is kept beside it."""
 
@@ -108,7 +115,7 @@ class ThroughServices(AuditedAdmin):
 @admin.register(TenantQuota)
 class TenantQuotaAdmin(ThroughServices):
     form = TenantQuotaForm
-    list_display = ("name", *(_column(name) for name in Quota.RESOURCES))
+    list_display = ("name", *(_column(name) for name in ALWAYS_SHOWN), _others)
     list_filter = (Fullness, "is_active")
     search_fields = ("name", "description")
     ordering = ("name",)
@@ -126,6 +133,7 @@ class TenantQuotaAdmin(ThroughServices):
         tenant = context["original"]
         context |= {
             "title": f"Quota of {tenant.name}",
+            "subtitle": None,
             "meters": [(meter, meter_cell(meter)) for meter in meters_of(tenant)],
             "changes": change_lines(changes_of(tenant)),
             "open_request": open_request_of(tenant),
@@ -211,6 +219,7 @@ class QuotaDefaultAdmin(ThroughServices):
         own = Quota.objects.filter(follows_default=[]).count()
         context |= {
             "title": "Default quota",
+            "subtitle": None,
             "changes": change_lines(changes_of(None)),
             "followers": Tenant.objects.count() - own,
         }
