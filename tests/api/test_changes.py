@@ -111,6 +111,25 @@ def test_what_cannot_be_made_is_400_and_named(member: User, ready: Image, api_fo
     assert not Job.objects.exists()
 
 
+def test_every_wrong_field_is_named_in_one_answer(member: User, ready: Image, api_for: Api) -> None:
+    wrong = {
+        "name": "NO",
+        "vcpus": 0,
+        "memory_mib": 1,
+        "count": 1000,
+        "tags": ["Not a tag"],
+        "firmware": "uefi",
+        "expires_at": "2001-01-01T00:00:00Z",
+        "colour": "red",
+    }
+    answer = api_for(member).post("/api/v1/guests/", body_for(ready, **wrong))
+    assert answer.status_code == 400, answer.content
+    fields = answer.json()["error"]["details"]["fields"]
+    assert set(fields) == set(wrong)
+    assert fields["vcpus"] == ["Send a whole number from 1 to 256."]
+    assert fields["firmware"] == ["Not supported yet. Choose bios."]
+
+
 def test_later_fields_say_so(member: User, ready: Image, api_for: Api) -> None:
     fields = api_for(member).post("/api/v1/guests/", body_for(ready, tpm=True)).json()["error"]["details"]["fields"]
     assert fields["tpm"][0].startswith("Not supported yet.")
