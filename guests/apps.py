@@ -5,10 +5,11 @@ class GuestsConfig(AppConfig):
     name = "guests"
 
     def ready(self) -> None:
-        from guests.usage import guest_usage
+        from guests.usage import guest_usage, recount_guests
         from jobs.workflow import register_workflow
         from live.topics import register_topic
         from tenants.quota import register_usage
+        from tenants.quota.checking import register_recount
 
         for verb in ("start", "shutdown", "reboot", "reset", "force_off", "suspend", "resume"):
             register_workflow(f"guest.{verb}", f"guests.workflows.power.{verb.upper()}_GUEST")
@@ -20,5 +21,6 @@ class GuestsConfig(AppConfig):
         register_workflow("guest.adopt", "guests.workflows.adopt.ADOPT_GUEST", can_retry=False)
         register_workflow("guest.forget_seed", "guests.workflows.seed.FORGET_SEED")
         register_usage(guest_usage, "guests", "vcpus", "memory_mib", "disk_gib")
+        register_recount(recount_guests)
         register_topic("guests", snapshot="guests.live.list_snapshot", shape="guests.payload.for_actor")
         register_topic("guest", snapshot="guests.live.row_snapshot", shape="guests.payload.for_actor")

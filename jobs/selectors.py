@@ -7,10 +7,11 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from jobs.models import ACTIVE_STATES, Job, JobState
+from jobs.models import ACTIVE_STATES, TERMINAL_STATES, Job, JobState
 from jobs.workflow import uncounted_kinds
 from tenants.actor import Actor
 from tenants.querysets import TenantQuerySet
+from tenants.quota.checking import Recount
 
 
 def job_list(
@@ -63,3 +64,13 @@ def usage_of_jobs(tenant_ids: Collection[UUID] | None) -> dict[UUID, dict[str, i
     jobs = counted_jobs() if tenant_ids is None else counted_jobs().filter(tenant_id__in=tenant_ids)
     counts = jobs.order_by().values_list("tenant_id").annotate(n=Count("pk"))
     return {tenant_id: {"running_jobs": n} for tenant_id, n in counts}
+
+
+def recount_jobs(tenant_id: UUID) -> Recount:
+    """For `manage.py check_quotas`."""
+    under_way = {JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING}
+    jobs = Job.objects.filter(tenant_id=tenant_id).exclude(state__in=TERMINAL_STATES)
+    counted = [
+        job for job in jobs if job.state in under_way and not job.is_undoing and job.actor_user_id and job.kind not in uncounted_kinds()
+    ]
+    return Recount({"running_jobs": len(counted)})

@@ -7,8 +7,9 @@ class StorageConfig(AppConfig):
     def ready(self) -> None:
         from jobs.workflow import register_workflow
         from live.topics import register_topic
-        from storage.usage import detached_usage, image_usage
+        from storage.usage import detached_usage, image_usage, recount_storage
         from tenants.quota import register_usage
+        from tenants.quota.checking import register_recount
 
         register_workflow("image.import", "storage.workflows.images.IMPORT_IMAGE", before_retry="storage.services.images.reserve_again")
         register_workflow("image.build", "storage.workflows.images.BUILD_IMAGE")
@@ -16,5 +17,6 @@ class StorageConfig(AppConfig):
         register_workflow("volume.delete", "storage.workflows.volumes.DELETE_VOLUME", can_cancel=False, can_cancel_queued=True)
         register_usage(image_usage, "image_gib")
         register_usage(detached_usage, "disk_gib")
+        register_recount(recount_storage)
         register_topic("images", snapshot="storage.live.list_snapshot", shape="storage.payload.for_actor", is_shared=True)
         register_topic("image", snapshot="storage.live.row_snapshot", shape="storage.payload.for_actor", is_shared=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from guests.models import Guest
@@ -16,6 +17,11 @@ from tests.pages.test_guest_pages import form_for
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[[User], Client]
 MakeGuest = Callable[..., Guest]
+
+
+@pytest.fixture(autouse=True)
+def nothing_cached() -> None:
+    cache.clear()
 
 
 def words(html: str) -> str:
