@@ -22,9 +22,11 @@ NOUNS = {
     "job": "Jobs",
     "host": "Hosts",
     "tenant": "Tenants and members",
-    "quota": "Quotas",
+    "quota_request": "Requests for quota",
+    "quota_default": "Default quota",
     "user": "Accounts",
     "token": "API tokens",
+    "ssh_key": "SSH keys",
     "audit": "Audit trail",
 }
 """In the order of the pages. A noun that is not here shows under its own name, after these."""
@@ -53,8 +55,8 @@ def access_of(actor: Actor, tenant_id: UUID | None) -> list[Group]:
 
 def by_noun() -> list[tuple[str, list[str]]]:
     """[("Virtual machines", ["guest.create", ...]), ...]"""
-    nouns = list(NOUNS)
-    ordered = sorted(LEAST_ROLE, key=lambda name: nouns.index(_noun(name)) if _noun(name) in nouns else len(nouns))
+    place = {noun: number for number, noun in enumerate(NOUNS)}
+    ordered = sorted(LEAST_ROLE, key=lambda name: (place.get(_noun(name), len(NOUNS)), _noun(name)))
     return [(NOUNS.get(noun, noun.replace("_", " ").capitalize()), list(names)) for noun, names in groupby(ordered, key=_noun)]
 
 

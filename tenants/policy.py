@@ -83,6 +83,7 @@ NO_CHANGE = frozenset({"console.view"})
 _WORDS = {
     "guest.force_off": "Force a guest off",
     "guest.shutdown": "Shut a guest down",
+    "guest.bulk": "Start or stop many guests at once",
     "guest.change": "Change a guest: name, tags, protection, size",
     "guest.transfer": "Give a guest to another tenant (owner of both)",
     "guest.adopt": "Adopt a machine that runs on a host unmanaged",
