@@ -53,7 +53,9 @@ def retire_keys() -> int:
     _check_file()
     age_s = time.time() - settings.FIELD_KEYS_FILE.stat().st_mtime
     if age_s < SETTLE_S:
-        raise CannotRotate(f"The newest key is {age_s:.0f} s old. Wait until it is {SETTLE_S:.0f} s old, so that nothing uses the one before.")
+        raise CannotRotate(
+            f"The newest key is {age_s:.0f} s old. Wait until it is {SETTLE_S:.0f} s old, so that nothing uses the one before."
+        )
     newest, *older = fields.keys()
     report = reseal()
     if report.unreadable:
@@ -71,7 +73,8 @@ def is_unfinished() -> bool:
 
 
 def reseal() -> Report:
-    newest, ring, report = Fernet(fields.keys()[0]), MultiFernet([Fernet(key) for key in fields.keys()]), Report()
+    keys = fields.keys()
+    newest, ring, report = Fernet(keys[0]), MultiFernet([Fernet(key) for key in keys]), Report()
     for model, column, pk, text in sealed_values():
         new = TOKEN.sub(lambda found: _again(found[0], newest, ring), text)
         if any(not _opens(newest, token) for token in TOKEN.findall(new)):

@@ -1,4 +1,4 @@
-"""Which exceptions mean that the database cannot be asked: it is away, a table cannot be read, a transaction is lost. Then the answer is 503."""
+"""Which exceptions mean that the database cannot be asked: it is away, a table cannot be read, a transaction is lost. Then it is 503."""
 
 from __future__ import annotations
 

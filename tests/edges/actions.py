@@ -55,6 +55,7 @@ OPERATIONS: dict[str, tuple[int, str]] = {
     "ssh_key.delete": (ANYBODY, "own"),
     "token.create": (ANYBODY, ""),
     "token.delete": (ANYBODY, "own"),
+    "token.rotate": (ANYBODY, "own"),
 }
 """Operation -> (least role, what it is done to). "": to nothing that is there yet. "own": to a row found among one's own only."""
 

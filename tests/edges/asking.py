@@ -13,8 +13,8 @@ from tests.edges.matrix import Row
 from tests.edges.people import READS, Person
 from tests.edges.world import Ids, World
 
-VARIES = ("X-Request-ID", "Content-Length", "Set-Cookie", "Content-Security-Policy")
-"""Headers that differ between two answers anyway: each has its own id, and pages their own nonce."""
+VARIES = ("X-Request-ID", "Content-Length", "Set-Cookie", "Content-Security-Policy", "Content-Disposition")
+"""Headers that differ between two answers anyway: each has its own id, pages their own nonce, exports a time in their name."""
 ROUTE_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 

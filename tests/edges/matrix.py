@@ -122,7 +122,7 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("DELETE", "tokens/<uuid:token_id>/"): Row("nobody else", but={"owner": 2, "admin": 2}),
     ("POST", "tokens/<uuid:token_id>/rotate/"): Row("nobody else", but={"owner": 2, "admin": 403}),
     ("GET", "ssh-keys/"): Row("everybody"),
-    ("POST", "ssh-keys/"): Row("everybody", {"name": "laptop", "public_key": SSH_KEY}),
+    ("POST", "ssh-keys/"): Row("everybody", {"name": "laptop", "public_key": SSH_KEY}, but={"narrow token": 403}),
     ("GET", "ssh-keys/<uuid:ssh_key_id>/"): Row("nobody else", but={"owner": 2}),
     ("DELETE", "ssh-keys/<uuid:ssh_key_id>/"): Row("nobody else", but={"owner": 2}),
     ("GET", "audit/"): Row("everybody"),

@@ -155,6 +155,7 @@ def test_the_administration_is_for_admins(route: str, name: str, world: World) -
     row, wrong = Row("admins read"), []
     with undone():
         ids = {**world.acme, "object_id": object_id(name), "app_label": "tenants", "content_type_id": "1", "url": "x"}
+        ids["id"] = ids["object_id"]
     for person in (NOBODY, OWNER_, AUDITOR, OPERATOR_, ADMIN_):
         for method in ("GET", "POST") if person != ADMIN_ else ("GET",):
             with undone() as seen:
