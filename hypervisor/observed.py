@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
+from hypervisor.specs import HostDeviceSpec
+
 
 class PowerState(StrEnum):
     """libvirt's domain states (virDomainState), NOSTATE and BLOCKED folded into RUNNING."""
@@ -214,3 +216,61 @@ class ObservedSnapshot:
     state: PowerState
     disks: tuple[SnapshotDisk, ...]
     memory_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSize:
+    """`capacity_bytes` is what the guest sees, `allocation_bytes` what it has written, `file_bytes` what its file takes on the host."""
+
+    target: str
+    capacity_bytes: int
+    allocation_bytes: int
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFilesystem:
+    mount_point: str
+    type: str
+    total_bytes: int
+    used_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """What a guest's agent says of its guest. It may lie: text only, cut to size, and never more than something to show."""
+
+    os_name: str = ""
+    os_version: str = ""
+    kernel: str = ""
+    hostname: str = ""
+    timezone: str = ""
+    users: tuple[str, ...] = ()
+    filesystems: tuple[AgentFilesystem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostDevice:
+    """A device of the host that could be given to a guest. `used_by`: the running or stopped guest that names it. `why_not`: a sentence
+    when it cannot be given away as it is."""
+
+    device: HostDeviceSpec
+    vendor: str
+    product: str
+    driver: str
+    iommu_group: int | None
+    used_by: UUID | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostOffers:
+    """What definitions may ask of a host. CPU models are those its processor can run."""
+
+    firmwares: tuple[str, ...]
+    has_tpm: bool
+    cpu_modes: tuple[str, ...]
+    cpu_models: tuple[str, ...]
+    videos: tuple[str, ...]
+    disk_buses: tuple[str, ...]
+    vcpus_max: int

@@ -18,10 +18,14 @@ from uuid import UUID
 
 from hypervisor.changes import Change
 from hypervisor.observed import (
+    AgentInfo,
+    DiskSize,
     GuestState,
     GuestStats,
+    HostDevice,
     HostEvent,
     HostLoad,
+    HostOffers,
     Lease,
     ObservedGuest,
     ObservedHost,
@@ -54,6 +58,12 @@ class Host(Protocol):
     # observing
     def info(self) -> ObservedHost: ...
     def load(self) -> HostLoad: ...
+    def offers(self, machine: str = "q35") -> HostOffers:
+        """What definitions may ask of this host: firmwares, TPM, CPU models, buses."""
+
+    def host_devices(self) -> list[HostDevice]:
+        """PCI functions and USB devices that could be given to a guest, and which guest has them. Empty where libvirt cannot tell."""
+
     def guest_states(self) -> list[GuestState]:
         """Every guest of the host in one bulk call."""
 
@@ -165,8 +175,40 @@ class Host(Protocol):
     def tidy_snapshots(self, uuid: UUID, *, abandoned: Collection[str] = (), on_progress: ProgressCallback = ...) -> None:
         """Merge what nothing needs any more, as after the delete of a linked clone; drop those of `abandoned` that nothing needs."""
 
+    # disks as a whole
+    def disk_sizes(self, uuid: UUID) -> list[DiskSize]: ...
+    def move_disk(self, uuid: UUID, target: str, *, pool: str, spec: VolumeSpec, on_progress: ProgressCallback = ...) -> ChangeResult:
+        """Copy the disk into a new volume `spec` of `pool`, flat, and move the guest over, running or not. The old file stays for the
+        caller to delete. Refused while there are snapshots. Called again after a crash, it goes on with a running copy or begins anew;
+        what on_progress raises ends the copy and leaves the guest where it was."""
+
+    def flatten_disk(self, uuid: UUID, target: str, *, on_progress: ProgressCallback = ...) -> ChangeResult:
+        """Make the disk independent of the image or guest it was cloned from, running or not."""
+
     def disk_files(self, uuid: UUID) -> tuple[str, ...]:
         """Every file in the pools that belongs to the guest's disks: first files, overlays, saved memory. Not the bases below them."""
+
+    # saved to disk
+    def save_guest(self, uuid: UUID) -> None:
+        """Write the memory to the host's disk and stop. start_guest goes on from there; a saved guest is left as it is."""
+
+    def is_saved(self, uuid: UUID) -> bool: ...
+    def forget_saved(self, uuid: UUID) -> None:
+        """The next start is a cold one."""
+
+    # the guest's agent, which may lie: 5 s, 64 KiB, text only. Refused when the guest is stopped, Unsupported or TimedOut without an answer
+    def agent_is_ready(self, uuid: UUID) -> bool: ...
+    def agent_info(self, uuid: UUID) -> AgentInfo: ...
+    def agent_set_password(self, uuid: UUID, user: str, password: str) -> None: ...
+    def agent_add_ssh_keys(self, uuid: UUID, user: str, keys: tuple[str, ...]) -> None:
+        """Beside those that are there."""
+
+    def agent_freeze(self, uuid: UUID) -> int:
+        """Flush and stop the guest's writes; how many file systems. Always thaw again, and soon."""
+
+    def agent_thaw(self, uuid: UUID) -> int: ...
+    def agent_read_text(self, uuid: UUID, path: str) -> str:
+        """A file inside the guest, its first 64 KiB, printable: such as /run/cloud-init/result.json."""
 
     def screenshot(self, uuid: UUID) -> bytes:
         """PNG of the display. QEMU writes PPM on old versions: converted here."""
@@ -186,8 +228,8 @@ class Host(Protocol):
     def volumes(self, pool: str) -> list[ObservedVolume]: ...
     def volume(self, pool: str, name: str) -> ObservedVolume | None: ...
     def create_volume(self, pool: str, spec: VolumeSpec) -> ObservedVolume: ...
-    def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback) -> ObservedVolume:
-        """A full, flat copy of `source` inside the pool, grown to `spec.capacity_bytes`."""
+    def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback, *, to_pool: str = "") -> ObservedVolume:
+        """A full, flat copy of `source` inside the pool, or in `to_pool`, grown to `spec.capacity_bytes`."""
 
     def upload_volume(self, pool: str, name: str, source: BinaryIO, length: int, on_progress: ProgressCallback) -> None:
         """Stream `length` bytes into an existing volume. The test driver has no content: there it only counts."""

@@ -13,15 +13,28 @@ from uuid import UUID
 
 from hypervisor.errors import AlreadyExists, NotFoundOnHost, Refused
 from hypervisor.fake.calls import call
+from hypervisor.fake.disks import FakeDisks
 from hypervisor.fake.machine import FakeGuest
-from hypervisor.fake.snapshots import FakeSnapshots
 from hypervisor.fake.storage import FakeStorage
-from hypervisor.observed import EventKind, GuestState, GuestStats, HostEvent, HostLoad, ObservedGuest, ObservedHost, PowerState
+from hypervisor.observed import (
+    EventKind,
+    GuestState,
+    GuestStats,
+    HostDevice,
+    HostEvent,
+    HostLoad,
+    HostOffers,
+    ObservedGuest,
+    ObservedHost,
+    PowerState,
+)
 from hypervisor.operations.definitions import DefinitionOperations
 from hypervisor.operations.devices import DeviceOperations
+from hypervisor.operations.disks import DiskOperations
 from hypervisor.operations.snapshots import SnapshotOperations
 from hypervisor.specs import GuestSpec
 from hypervisor.xml.allowlist import check_guest
+from hypervisor.xml.definition import parse_spec
 from hypervisor.xml.guest import build_guest, edit_size, parse_guest
 from hypervisor.xml.safe import parse_xml, to_text
 
@@ -54,7 +67,7 @@ class FakeSerialLine:
                 self._guests.sendall(data)
 
 
-class FakeHost(FakeSnapshots, FakeStorage):
+class FakeHost(FakeDisks, FakeStorage):
     # observing
     @call
     def info(self) -> ObservedHost:
@@ -79,6 +92,18 @@ class FakeHost(FakeSnapshots, FakeStorage):
             acceleration_reason="A fake host has no processor.",
             machines=("pc", "q35"),
         )
+
+    @call
+    def offers(self, machine: str = "q35") -> HostOffers:
+        firmwares, modes = ("bios", "uefi", "uefi-secure"), ("host-passthrough", "host-model", "maximum", "custom")
+        return HostOffers(
+            firmwares, True, modes, ("qemu64",), ("vga", "virtio", "qxl", "bochs", "none"), ("virtio", "sata", "scsi", "usb"), 255
+        )
+
+    @call
+    def host_devices(self) -> list[HostDevice]:
+        users = {device: guest.uuid for guest in self.machine.guests.values() for device in parse_spec(parse_xml(guest.xml)).host_devices}
+        return [replace(one, used_by=users.get(one.device)) for one in self.machine.host_devices]
 
     @call
     def load(self) -> HostLoad:
@@ -258,7 +283,7 @@ def _observed(guest: FakeGuest) -> ObservedGuest:
     return replace(observed, is_agent_connected=guest.is_agent_connected and guest.is_active)
 
 
-for _operations in (DefinitionOperations, DeviceOperations, SnapshotOperations):
+for _operations in (DefinitionOperations, DeviceOperations, SnapshotOperations, DiskOperations):
     for _name in [name for name in vars(_operations) if not name.startswith("_")]:
         # Every operation is one call of the port: counted once, and failed on demand.
         setattr(FakeHost, _name, call(getattr(_operations, _name)))

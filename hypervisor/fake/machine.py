@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from hypervisor.errors import NotFoundOnHost
 from hypervisor.fake.faults import Faults
-from hypervisor.observed import EventKind, HostEvent, PowerState
+from hypervisor.observed import AgentInfo, EventKind, HostDevice, HostEvent, PowerState
 from hypervisor.specs import NetworkSpec, PoolSpec, VolumeSpec
 from hypervisor.xml.guest import digest_of, parse_guest
 from hypervisor.xml.safe import parse_xml
@@ -30,6 +30,17 @@ class FakeSnapshot:
 
 
 @dataclass
+class FakeAgent:
+    """What a guest's agent tells, and what it was told."""
+
+    info: AgentInfo = AgentInfo(os_name="Fake Linux", hostname="fake")
+    files: dict[str, str] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+    ssh_keys: dict[str, list[str]] = field(default_factory=dict)
+    is_frozen: bool = False
+
+
+@dataclass
 class FakeGuest:
     uuid: UUID
     xml: str
@@ -43,6 +54,8 @@ class FakeGuest:
     is_agent_connected: bool = False
     snapshots: list[FakeSnapshot] = field(default_factory=list)
     current_snapshot: str = ""
+    is_saved: bool = False
+    agent: FakeAgent = field(default_factory=FakeAgent)
 
     @property
     def name(self) -> str:
@@ -112,6 +125,7 @@ class FakeMachine:
         self.guests: dict[UUID, FakeGuest] = {}
         self.pools: dict[str, FakePool] = {}
         self.networks: dict[str, FakeNetwork] = {}
+        self.host_devices: list[HostDevice] = []
         self.leases: dict[str, list[tuple[str, str, str]]] = {}
         """Network name -> (mac, address, hostname)."""
         self.listeners: list[Listener] = []
@@ -160,6 +174,7 @@ class FakeMachine:
         """Move a guest to `state` and tell; a transient guest that stops is gone."""
         if not guest.is_active and state is not PowerState.SHUTOFF:
             guest.live_xml = guest.xml
+            guest.is_saved = False
         guest.power_state = state
         if state is PowerState.SHUTOFF:
             guest.live_xml = ""

@@ -46,9 +46,9 @@ class FakeStorage(FakeConnection):
         return observed_volume(self._add(pool, spec))
 
     @call
-    def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback) -> ObservedVolume:
+    def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback, *, to_pool: str = "") -> ObservedVolume:
         original = self._volume(pool, source)
-        copy = self._add(pool, spec)
+        copy = self._add(to_pool or pool, spec)
         copy.capacity_bytes = max(spec.capacity_bytes, original.capacity_bytes)
         for done in range(0, len(original.content), CHUNK_BYTES):
             on_progress(done, len(original.content))

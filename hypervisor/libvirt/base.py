@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from hypervisor.libvirt.translate import translated
 
 T = TypeVar("T")
 
+PROGRESS_EVERY_S = 0.5
 HELPER_PREFIX = "kvmweb-helper-"
 """Guests so named are tools of ours for a few seconds and no guests of anybody: never listed, never told of."""
 
@@ -25,6 +27,37 @@ def still_there(read: Callable[[Any], T], things: Iterable[Any]) -> list[T]:
         with suppress(NotFoundOnHost):
             found.append(translated(read)(thing))
     return found
+
+
+def while_watching(work: Callable[[], Any], watch: Callable[[], None]) -> Any:
+    """Run `work` in a thread and call `watch` in this one until it ends; what `watch` raises is raised after `work` has ended.
+
+    libvirt cannot stop a copy on its way, so leaving early would let it go on behind the back of the caller's undo.
+    """
+    result: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="copy-volume", daemon=True)
+    thread.start()
+    interruption: BaseException | None = None
+    while thread.is_alive():
+        thread.join(PROGRESS_EVERY_S)
+        if thread.is_alive() and interruption is None:
+            try:
+                watch()
+            except BaseException as error:
+                interruption = error
+    if failure:
+        raise failure[0]
+    if interruption is not None:
+        raise interruption
+    return result[0]
 
 
 class Connected:

@@ -11,9 +11,10 @@ from uuid import UUID
 import libvirt
 
 from hypervisor.errors import NotFoundOnHost, Refused, Unsupported
+from hypervisor.libvirt.agent import AGENT_LIMIT_S, AgentCalls
 from hypervisor.libvirt.base import HELPER_PREFIX
+from hypervisor.libvirt.disks import DiskCalls
 from hypervisor.libvirt.serial import StreamLine
-from hypervisor.libvirt.snapshots import SnapshotCalls
 from hypervisor.libvirt.states import POWER_STATES
 from hypervisor.libvirt.stats import stats_of
 from hypervisor.libvirt.translate import is_code, translated, translated_error
@@ -25,7 +26,6 @@ from hypervisor.xml.allowlist import check_guest
 from hypervisor.xml.guest import build_guest, edit_size, parse_guest
 from hypervisor.xml.safe import parse_xml, to_text
 
-AGENT_LIMIT_S = 5
 MAX_ADDRESSES = 64
 MAX_SCREENSHOT_BYTES = 64 * 1024 * 1024
 
@@ -44,7 +44,7 @@ def _uuid_of(raw: bytes) -> UUID:
     return UUID(bytes=raw)
 
 
-class GuestCalls(SnapshotCalls):
+class GuestCalls(DiskCalls, AgentCalls):
     @translated
     def guest_states(self) -> list[GuestState]:
         # name() and UUID() read what the one bulk answer brought along: no further round trip.
@@ -153,6 +153,25 @@ class GuestCalls(SnapshotCalls):
         definition = self._definition(uuid)
         edit_size(definition, vcpus=vcpus, memory_mib=memory_mib)
         self._define(definition)
+
+    # saved to disk
+    @translated
+    def save_guest(self, uuid: UUID) -> None:
+        domain = self._guest(uuid)
+        if domain.isActive():
+            domain.managedSave(0)
+        elif not domain.hasManagedSaveImage(0):
+            raise Refused("A stopped guest has no state to save. Start it first.")
+
+    @translated
+    def is_saved(self, uuid: UUID) -> bool:
+        return bool(self._guest(uuid).hasManagedSaveImage(0))
+
+    @translated
+    def forget_saved(self, uuid: UUID) -> None:
+        domain = self._guest(uuid)
+        if domain.hasManagedSaveImage(0):
+            domain.managedSaveRemove(0)
 
     @translated
     def screenshot(self, uuid: UUID) -> bytes:

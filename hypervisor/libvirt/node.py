@@ -7,14 +7,17 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import libvirt
 from lxml import etree
 
 from hypervisor.libvirt.base import Connected
-from hypervisor.libvirt.translate import translated
-from hypervisor.observed import HostLoad, ObservedHost
-from hypervisor.xml.capabilities import HostCapabilities, parse_capabilities
+from hypervisor.libvirt.translate import is_code, translated
+from hypervisor.observed import HostDevice, HostLoad, HostOffers, ObservedHost
+from hypervisor.specs import HostDeviceSpec
+from hypervisor.xml.capabilities import HostCapabilities, parse_capabilities, parse_offers
+from hypervisor.xml.host_device import host_device, is_part_of_the_board, parse_host_device, parse_node_device
 from hypervisor.xml.safe import parse_xml
 
 SLOW_PROBE_S = 5.0
@@ -60,6 +63,37 @@ class NodeCalls(Connected):
             acceleration_reason=reason,
             machines=capabilities.machines,
         )
+
+    @translated
+    def offers(self, machine: str = "q35") -> HostOffers:
+        if self.is_test_driver:
+            return HostOffers(("bios",), False, ("maximum",), (), ("vga",), ("virtio", "sata", "scsi"), 32)
+        arch = "aarch64" if machine == "virt" else "x86_64"
+        return parse_offers(self._connection.getDomainCapabilities(None, arch, machine, None, 0))
+
+    @translated
+    def host_devices(self) -> list[HostDevice]:
+        if self.is_test_driver:
+            return []
+        wanted = libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_PCI_DEV | libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_USB_DEV
+        try:
+            listed = self._connection.listAllDevices(wanted)
+        except libvirt.libvirtError as error:
+            if is_code(error, libvirt.VIR_ERR_NO_SUPPORT):
+                return []  # a libvirt without its node device driver, or without udev
+            raise
+        users = self._users_of_host_devices()
+        facts = [parse_node_device(device.XMLDesc(0)) for device in listed]
+        return [host_device(one, users) for one in facts if one is not None and not is_part_of_the_board(one)]
+
+    def _users_of_host_devices(self) -> list[tuple[HostDeviceSpec, UUID]]:
+        found = []
+        for domain in self._connection.listAllDomains(0):
+            for hostdev in parse_xml(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).findall("devices/hostdev"):
+                device = parse_host_device(hostdev)
+                if device is not None:
+                    found.append((device, UUID(bytes=domain.UUID())))
+        return found
 
     @translated
     def load(self) -> HostLoad:

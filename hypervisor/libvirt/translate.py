@@ -49,6 +49,7 @@ _BY_CODE: dict[int, type[HypervisorError]] = {
 
 _BY_TEXT: tuple[tuple[str, type[HypervisorError]], ...] = (
     ("No space left on device", NoSpace),
+    ("guest agent is not connected", Unsupported),
     # libvirt 9.0 says VIR_ERR_OPERATION_FAILED for a name that another guest, pool or network has.
     ("already exists", AlreadyExists),
     ("storage volume name", AlreadyExists),  # "... 'x' already in use", from a copy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import Any, BinaryIO
 import libvirt
 
 from hypervisor.errors import Refused, TimedOut
-from hypervisor.libvirt.base import Connected, still_there
+from hypervisor.libvirt.base import Connected, still_there, while_watching
 from hypervisor.libvirt.translate import is_code, translated, translating
 from hypervisor.observed import ObservedPool, ObservedVolume
 from hypervisor.port import ProgressCallback
@@ -22,7 +21,6 @@ from hypervisor.xml.volume import build_volume, parse_volume
 
 CHUNK_BYTES = 256 * 1024 - 24
 """One message of libvirt's protocol (VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX)."""
-PROGRESS_EVERY_S = 0.5
 BUSY_LIMIT_S, BUSY_LOOK_S = 900.0, 0.5
 
 
@@ -71,11 +69,11 @@ class VolumeCalls(Connected):
         return _observed_volume(self._pool(pool).createXML(to_text(build_volume(spec)), 0))
 
     @translated
-    def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback) -> ObservedVolume:
-        parent = self._pool(pool)
+    def copy_volume(self, pool: str, source: str, spec: VolumeSpec, on_progress: ProgressCallback, *, to_pool: str = "") -> ObservedVolume:
+        parent = self._pool(to_pool or pool)
         original = self._volume(pool, source)
         total = int(original.info()[2]) or 1
-        copy = _while_watching(
+        copy = while_watching(
             lambda: parent.createXMLFrom(to_text(build_volume(spec)), original, 0),
             lambda: on_progress(min(total, _allocation(parent, spec.name)), total),
         )
@@ -181,37 +179,6 @@ def _allocation(pool: Any, name: str) -> int:
         return int(pool.storageVolLookupByName(name).info()[2])
     except libvirt.libvirtError:
         return 0  # not there yet, or still too new to be asked
-
-
-def _while_watching(work: Callable[[], Any], watch: Callable[[], None]) -> Any:
-    """Run `work` in a thread and call `watch` in this one until it ends; what `watch` raises is raised after `work` has ended.
-
-    libvirt cannot stop a copy on its way, so leaving early would let it go on behind the back of the caller's undo.
-    """
-    result: list[Any] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            result.append(work())
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="copy-volume", daemon=True)
-    thread.start()
-    interruption: BaseException | None = None
-    while thread.is_alive():
-        thread.join(PROGRESS_EVERY_S)
-        if thread.is_alive() and interruption is None:
-            try:
-                watch()
-            except BaseException as error:
-                interruption = error
-    if failure:
-        raise failure[0]
-    if interruption is not None:
-        raise interruption
-    return result[0]
 
 
 def _observed_pool(pool: Any) -> ObservedPool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lxml import etree
+
+from hypervisor.observed import HostOffers
 from hypervisor.xml.safe import attribute_at, parse_xml, text_at
 
 
@@ -39,3 +42,28 @@ def parse_capabilities(text: str) -> HostCapabilities:
         virt_types=virt_types,
         machines=machines,
     )
+
+
+def parse_offers(text: str) -> HostOffers:
+    """Of virConnectGetDomainCapabilities for one machine type."""
+    root = parse_xml(text)
+    firmwares = ["bios"]
+    if "efi" in _values(root, "os/enum[@name='firmware']"):
+        firmwares.append("uefi")
+        if "yes" in _values(root, "os/loader/enum[@name='secure']"):
+            firmwares.append("uefi-secure")
+    tpm = root.find("devices/tpm")
+    models = root.findall("cpu/mode[@name='custom']/model")
+    return HostOffers(
+        firmwares=tuple(firmwares),
+        has_tpm=tpm is not None and tpm.get("supported") == "yes" and "emulator" in _values(root, "devices/tpm/enum[@name='backendModel']"),
+        cpu_modes=tuple(str(mode.get("name")) for mode in root.findall("cpu/mode") if mode.get("supported") == "yes"),
+        cpu_models=tuple(sorted((model.text or "").strip() for model in models if model.get("usable") != "no")),
+        videos=tuple(_values(root, "devices/video/enum[@name='modelType']")),
+        disk_buses=tuple(_values(root, "devices/disk/enum[@name='bus']")),
+        vcpus_max=int(attribute_at(root, "vcpu", "max", "1")),
+    )
+
+
+def _values(root: etree._Element, path: str) -> list[str]:
+    return [(value.text or "").strip() for value in root.findall(f"{path}/value")]

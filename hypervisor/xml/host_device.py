@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from lxml import etree
 
+from hypervisor.observed import HostDevice
 from hypervisor.specs import HostDeviceSpec, PciDevice, UsbDevice
 from hypervisor.xml.element import E
 from hypervisor.xml.safe import attribute_at, int_at, parse_xml, text_at
@@ -77,3 +80,32 @@ def parse_node_device(text: str) -> HostDeviceFacts | None:
             class_code=int(text_at(capability, "class", "0"), 0),
         )
     return None
+
+
+def is_part_of_the_board(facts: HostDeviceFacts) -> bool:
+    """Bridges and USB root hubs: nobody gives those away."""
+    if isinstance(facts.device, PciDevice):
+        return facts.class_code >> 16 == 0x06
+    return facts.device.vendor_id == 0x1D6B
+
+
+def host_device(facts: HostDeviceFacts, users: Sequence[tuple[HostDeviceSpec, UUID]]) -> HostDevice:
+    why_not = ""
+    if isinstance(facts.device, PciDevice) and facts.iommu_group is None:
+        why_not = "The host has no IOMMU for it: turn VT-d or AMD-Vi on in its firmware and in its kernel's command line."
+    return HostDevice(
+        device=facts.device,
+        vendor=facts.vendor,
+        product=facts.product,
+        driver=facts.driver,
+        iommu_group=facts.iommu_group,
+        used_by=next((uuid for device, uuid in users if _is_same(device, facts.device)), None),
+        why_not=why_not,
+    )
+
+
+def _is_same(wanted: HostDeviceSpec, device: HostDeviceSpec) -> bool:
+    """A guest may name a USB device without its place."""
+    if isinstance(wanted, UsbDevice) and isinstance(device, UsbDevice) and not wanted.bus:
+        return (wanted.vendor_id, wanted.product_id) == (device.vendor_id, device.product_id)
+    return wanted == device

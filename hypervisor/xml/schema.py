@@ -72,9 +72,13 @@ def _culprits(document: etree._Element, schema: etree.RelaxNG) -> Iterator[XmlPr
             devices.remove(part)  # type: ignore[union-attr]
 
 
+def _line(element: etree._Element) -> int:
+    return int(str(element.sourceline or 1))
+
+
 def _as_a_whole(part: etree._Element) -> XmlProblem:
     words = " ".join([str(part.tag), *(f'{name!s}="{value!s}"' for name, value in part.attrib.items())])
-    return XmlProblem(part.sourceline or 1, 0, f"libvirt does not know this here, or something in it is missing: <{words}>.")
+    return XmlProblem(_line(part), 0, f"libvirt does not know this here, or something in it is missing: <{words}>.")
 
 
 def _inside(part: etree._Element, document: etree._Element, schema: etree.RelaxNG) -> XmlProblem | None:
@@ -86,9 +90,9 @@ def _inside(part: etree._Element, document: etree._Element, schema: etree.RelaxN
             element.set(name, value)
             if is_it:
                 sentence = f'{name!s}="{value!s}" is not what libvirt expects of <{element.tag}>.'
-                return XmlProblem(element.sourceline or 1, 0, sentence)
+                return XmlProblem(_line(element), 0, sentence)
         if element is not part and element.getparent() is not None and _is_valid_without(element, document, schema):
-            return XmlProblem(element.sourceline or 1, 0, f"<{element.tag}> is not expected inside <{part.tag}>.")
+            return XmlProblem(_line(element), 0, f"<{element.tag}> is not expected inside <{part.tag}>.")
     return None
 
 
