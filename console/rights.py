@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db.models import Q
 from django.utils import timezone
@@ -21,6 +22,7 @@ from kvmweb.errors import NotAllowed, NotFound
 from tenants import gate
 from tenants.actor import Actor, actor_for
 from tenants.models import ApiToken, User
+from tenants.sessions import actor_of_session
 
 USER_COLUMNS = ("user__username", "user__password", "user__is_active", "user__system_role")
 # Named columns, and built once: reading all hundred of three tables costs half a millisecond a row.
@@ -91,9 +93,12 @@ class LiveLogins:
         now = timezone.now()
         keys = {login.session_key for login in logins} - {""}
         digests = {login.token_digest for login in logins} - {""}
+        self._data: dict[str, str] = {}
         if sessions is None:
-            sessions = set(Session.objects.filter(session_key__in=keys, expire_date__gt=now).values_list("session_key", flat=True))
-        self._sessions = sessions
+            # With their data: whom somebody views the pages as is kept there.
+            alive = Session.objects.filter(session_key__in=keys, expire_date__gt=now)
+            self._data = dict(alive.values_list("session_key", "session_data"))
+        self._sessions = set(self._data) if sessions is None else sessions
         unexpired = Q(expiry__isnull=True) | Q(expiry__gt=now)
         self._tokens = {token.digest: token for token in ApiToken.objects.filter(unexpired, digest__in=digests)} if digests else {}
         self._actors: dict[tuple[UUID, str], Actor] = {}
@@ -118,8 +123,12 @@ class LiveLogins:
         return None
 
     def actor(self, login: Login, user: User) -> Actor:
-        key = (user.pk, login.token_digest)
+        data = self._data.get(login.session_key, "")
+        key = (user.pk, login.token_digest or data)
         if key not in self._actors:
             token = self._tokens.get(login.token_digest)
-            self._actors[key] = actor_for(user, scope=token.scope, only_tenant=token.tenant_id) if token else actor_for(user)
+            if token:
+                self._actors[key] = actor_for(user, scope=token.scope, only_tenant=token.tenant_id)
+            else:
+                self._actors[key] = actor_of_session(user, SessionStore().decode(data)) if data else actor_for(user)
         return self._actors[key]

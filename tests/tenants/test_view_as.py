@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from console import closing
+from console.models import ConsoleSession
+from console.rights import Grant, Login, lost_rights
 from console.services import open_console
+from console.tickets import hash_of
 from guests.models import Guest
 from hosts.models import Host
 from kvmweb.errors import NotAllowed
@@ -171,3 +177,27 @@ def test_the_session_of_a_request_decides(rf: Any, operator: User, tenant: Tenan
     actor = session_actor(request)
     assert actor is not None
     assert actor.viewing_as == "acme"
+
+
+def test_an_open_console_closes_when_its_session_begins_to_view(
+    operator: User, tenant: Tenant, make_guest: MakeGuest, client_for: ClientFor
+) -> None:
+    guest, client = make_guest(state="running"), client_for(operator)
+    key = client.session.session_key
+    row = ConsoleSession.objects.create(
+        user=operator,
+        guest=guest,
+        kind="vnc",
+        mode="control",
+        ticket_hash="x",
+        login_hash=hash_of(key),
+        expires_at=timezone.now(),
+        opened_at=timezone.now(),
+    )
+    grant = Grant(row.pk, operator.pk, "control", Login(session_key=key, auth_hash=operator.get_session_auth_hash()))
+    assert lost_rights([grant]) == {}
+    viewing(client, tenant)
+    assert lost_rights([grant]) == {row.pk: closing.RIGHT_LOST}
+    assert lost_rights([replace(grant, mode="view")]) == {}
+    client.post("/tenants/stop-viewing/")
+    assert lost_rights([grant]) == {}
