@@ -12,19 +12,24 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.http import HttpRequest
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.urls import reverse
 
 from accounts import guard
 from kvmweb.fields import open_text, seal_text
-from tenants import mfa
+from tenants import audit, mfa
 from tenants.middleware import address_of
-from tenants.models import User
+from tenants.models import AuditEntry, User
 
 logger = logging.getLogger(__name__)
 
 WRONG = "That user name and password do not match an account."
+DIRECTORY_DOWN = (
+    "The directory (LDAP) does not answer just now, so its accounts cannot log in. "
+    "Accounts kept here can: check name and password, or try again later."
+)
 WRONG_CODE = "That code is not right, or it was used already. Wait for the next one, then try again."
 
 
@@ -50,9 +55,16 @@ class AccountAdapter(DefaultAccountAdapter):
         attempt = guard.begin(request, "password", username)
         user = authenticate(request, username=username, password=credentials.get("password"))
         if not isinstance(user, User):
+            if getattr(request, "directory_is_down", False):
+                raise ValidationError(DIRECTORY_DOWN, code="directory_down")
             return None
         attempt.succeeded()
         return user
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """Only after a proof that was not a password, such as single sign-on: those fail earlier."""
+        audit.record(guard.guesser(request, user), "login", AuditEntry.Outcome.REFUSED, message="The account is disabled.")
+        return super().respond_user_inactive(request, user)
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("account_profile")

@@ -29,6 +29,8 @@ def login_settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
         found.append(Error("KVMWEB_LDAP_URI is set but django-auth-ldap is not installed.", hint=hint, id="accounts.E002"))
     if settings.LDAP_URI and not settings.LDAP_USER_BASE:
         found.append(Error("KVMWEB_LDAP_URI is set but KVMWEB_LDAP_USER_BASE is not.", id="accounts.E003"))
+    if settings.LDAP_GROUP_TYPE not in ("groupOfNames", "nested", "posixGroup"):
+        found.append(Error("KVMWEB_LDAP_GROUP_TYPE is none of groupOfNames, nested, posixGroup.", id="accounts.E005"))
     for name in ("OIDC_GROUP_ROLES", "LDAP_GROUP_ROLES"):
         try:
             parse_roles(getattr(settings, name))

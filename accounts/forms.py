@@ -85,10 +85,6 @@ class ChangePasswordForm(_TwoPasswords, account_forms.ChangePasswordForm):
         return str(password)
 
 
-class SetPasswordForm(_TwoPasswords, account_forms.SetPasswordForm):
-    pass
-
-
 class NewPasswordForm(_TwoPasswords, account_forms.ResetPasswordKeyForm):
     pass
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.internal.flows.login import get_authentication_records
-from allauth.account.signals import password_changed, password_reset, password_set
+from allauth.account.signals import password_changed, password_reset
 from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed, authenticator_added, authenticator_removed, authenticator_reset
-from allauth.socialaccount.signals import social_account_added, social_account_removed
+from allauth.socialaccount.signals import social_account_added
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_save, pre_save
@@ -66,7 +66,6 @@ def _how(request: HttpRequest, user: User) -> str:
 
 # -- passwords --------------------------------------------------------------------------------------------------------------------------
 @receiver(password_changed)
-@receiver(password_set)
 def on_password_changed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     record(request, user, "password.change")
 
@@ -121,8 +120,3 @@ def on_new_recovery_codes(sender: Any, request: HttpRequest, user: User, **_: An
 @receiver(social_account_added)
 def on_connected(sender: Any, request: HttpRequest, sociallogin: Any, **_: Any) -> None:
     record(request, sociallogin.user, "oidc.connect", message=str(sociallogin.account.uid))
-
-
-@receiver(social_account_removed)
-def on_disconnected(sender: Any, request: HttpRequest, socialaccount: Any, **_: Any) -> None:
-    record(request, socialaccount.user, "oidc.disconnect", message=str(socialaccount.uid))

@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -13,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.forms import ProfileForm
+from accounts.oidc import account_of
 from accounts.receivers import record
 from accounts.sessions import device, end_sessions, is_local, sessions_of
 from kvmweb.requests import PageRequest
@@ -43,8 +45,18 @@ def overview(user: User) -> dict[str, Any]:
         "is_mfa_required": mfa.is_required_of(user),
         "session_count": len(sessions_of(user)),
         "ssh_keys": list(user.ssh_keys.all()),
+        "oidc_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+        "oidc_account": account_of(user) if settings.OIDC_ISSUER else None,
         "memberships": list(user.memberships.select_related("tenant").order_by("tenant__name")),
     }
+
+
+@login_required
+@require_safe
+def no_password_here(request: PageRequest) -> HttpResponse:
+    """Where allauth sends people without a password. One of ours would outlive their account in the directory or at the provider."""
+    messages.info(request, "Your password is kept in your organisation's directory or sign-on service. Change it there.")
+    return redirect("account_profile")
 
 
 @login_required

@@ -36,7 +36,6 @@ ACCOUNT_FORMS = {
     "login": "accounts.forms.LoginForm",
     "reauthenticate": "accounts.forms.ConfirmPasswordForm",
     "change_password": "accounts.forms.ChangePasswordForm",
-    "set_password": "accounts.forms.SetPasswordForm",
     "reset_password": "accounts.forms.ResetPasswordForm",
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
 }
@@ -90,7 +89,7 @@ OIDC_SCOPES = env.str("KVMWEB_OIDC_SCOPES", "openid profile email").split()
 OIDC_CREATE_ACCOUNTS = env.bool("KVMWEB_OIDC_CREATE_ACCOUNTS", False)
 OIDC_GROUP_CLAIM = env.str("KVMWEB_OIDC_GROUP_CLAIM", "groups")
 OIDC_GROUP_ROLES = env.str("KVMWEB_OIDC_GROUP_ROLES", "")
-SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.oidc.SocialAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 SOCIALACCOUNT_STORE_TOKENS = False
@@ -118,6 +117,7 @@ LDAP_BIND_PASSWORD = secret("KVMWEB_LDAP_BIND_PASSWORD")
 LDAP_USER_BASE = env.str("KVMWEB_LDAP_USER_BASE", "")
 LDAP_USER_FILTER = env.str("KVMWEB_LDAP_USER_FILTER", "(uid=%(user)s)")
 LDAP_GROUP_BASE = env.str("KVMWEB_LDAP_GROUP_BASE", "")
+LDAP_GROUP_TYPE = env.str("KVMWEB_LDAP_GROUP_TYPE", "groupOfNames")  # nested, posixGroup
 LDAP_GROUP_ROLES = env.str("KVMWEB_LDAP_GROUP_ROLES", "")
 LDAP_START_TLS = env.bool("KVMWEB_LDAP_START_TLS", False)
 LDAP_CA_FILE = env.str("KVMWEB_LDAP_CA_FILE", "")

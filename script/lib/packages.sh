@@ -5,5 +5,7 @@ HYPERVISOR_PACKAGES=(
     libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base ovmf swtpm swtpm-tools osinfo-db
     iproute2 iptables nftables openssh-client
 )
+# What requirements-ldap.txt is built with.
+LDAP_PACKAGES=(libldap2-dev libsasl2-dev)
 IMAGE_PACKAGES=(mmdebstrap grub-common grub-pc-bin e2fsprogs)
-TEST_PACKAGES=(postgresql chromium)
+TEST_PACKAGES=(postgresql chromium slapd ldap-utils "${LDAP_PACKAGES[@]}")

@@ -31,7 +31,7 @@ PAGES: dict[tuple[str, str], Row] = {
     ("POST", "login/oidc/"): Row("public", but={"*": 404}),  # no provider is set
     ("GET", "login/oidc/callback/"): Row("public", but={"*": 404}),
     ("GET", "login/refused/"): Row("public"),
-    ("POST", "account/sso/connect/"): Row("everybody"),
+    ("POST", "account/sso/connect/"): Row("everybody", but={"known": 404}),  # no provider is set
     ("POST", "account/sso/disconnect/"): Row("everybody"),
     ("GET", "account/"): Row("everybody"),
     ("POST", "account/"): Row("everybody", {"first_name": "x"}),
@@ -52,7 +52,7 @@ PAGES: dict[tuple[str, str], Row] = {
     ("GET", "account/two-factor/codes/"): Row("everybody", but={"known": 404}),
     ("GET", "account/two-factor/codes/new/"): Row("everybody"),
     ("POST", "account/two-factor/codes/new/"): Row("everybody"),
-    ("GET", "account/two-factor/passkeys/"): Row("public"),
+    ("GET", "account/two-factor/passkeys/"): Row("everybody"),
     ("GET", "account/two-factor/passkeys/add/"): Row("everybody"),
     ("POST", "account/two-factor/passkeys/add/"): Row("everybody", {"credential": "x"}),
     ("GET", "account/two-factor/passkeys/<int:pk>/rename/"): Row("nobody else"),
