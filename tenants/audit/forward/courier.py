@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 EVERY_S = 1.0
 ANCHOR_EVERY_S = 60.0
 BATCH, MOST_BATCHES = 100, 50
-LEASE_S = 120
+LEASE_S = 60
 LONGEST_WAIT_S = 300
 
 

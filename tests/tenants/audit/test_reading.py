@@ -193,8 +193,9 @@ def fill(count: int) -> None:
         if connection.vendor == "postgresql":
             cursor.execute("ALTER TABLE tenants_auditentry DISABLE TRIGGER tenants_auditentry_queue")
         values = "'guest.start', 'done', 'mia', 'guest', 'x', 'web-1', '192.0.2.1', 'r', 'A sentence of usual length.', '{\"a\": 1}', ''"
-        now = "CURRENT_TIMESTAMP" if connection.vendor == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-        cursor.execute(f"INSERT INTO tenants_auditentry ({columns}) SELECT {now}, {values} FROM ({numbers}) AS numbers")
+        # A second apart, as Django writes times.
+        at = "now() - i * interval '1 second'" if connection.vendor == "postgresql" else "datetime('now', '-' || i || ' seconds')"
+        cursor.execute(f"INSERT INTO tenants_auditentry ({columns}) SELECT {at}, {values} FROM ({numbers}) AS numbers")
         if connection.vendor == "postgresql":
             cursor.execute("ALTER TABLE tenants_auditentry ENABLE TRIGGER tenants_auditentry_queue")
 
