@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -17,6 +17,7 @@ from live import bus, rights, topics
 from live.hub import hub
 from live.origin import header, is_our_origin
 from live.outbox import Delta, Item, Notice, Outbox, SnapshotDue
+from live.shared import view_of
 from live.threads import off_loop
 from tenants.actor import Actor
 
@@ -147,7 +148,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
     def _on_change(self, topic: str, registered: topics.Topic, change: dict[str, Any]) -> None:
         version, tenant, left = change["version"], change["tenant"], change.get("left")
         if topics.may_receive(self.actor, registered, tenant):
-            self.outbox.delta(topic, change["id"], Delta(topic, change["type"], version, change["data"], tenant))
+            # The same dict for every socket of this process: see live.shared.
+            made = change.setdefault("made", {})
+            self.outbox.delta(topic, change["id"], Delta(topic, change["type"], version, change["data"], tenant, made))
         elif ":" in topic:
             self.outbox.snapshot(topic)  # it was theirs when they subscribed: the answer is `refused` now
         elif left is not None and topics.may_receive(self.actor, registered, left):
@@ -199,12 +202,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
                     continue
                 if frame is None:
                     continue
-                if frame["type"] == "refused":
-                    self.granted.pop(frame["topic"], None)
-                await self.send(text_data=bus.encode(frame).decode())
+                if frame.refuses:
+                    self.granted.pop(frame.refuses, None)
+                await self.send(text_data=frame.text)
             await asyncio.sleep(COALESCE_S)
 
-    async def _settled_frame(self, item: Item) -> dict[str, Any] | None:
+    async def _settled_frame(self, item: Item) -> Frame | None:
         """Made under rights that still hold when it is sent."""
         while True:
             await self.is_settled.wait()
@@ -213,21 +216,44 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if doubts == self.doubts:
                 return frame
 
-    async def _frame(self, item: Item) -> dict[str, Any] | None:
+    async def _frame(self, item: Item) -> Frame | None:
         if isinstance(item, Notice):
-            return item.frame
+            return frame_of(item.frame)
         if isinstance(item, SnapshotDue):
             return await self._snapshot(item.topic)
         registered = self.granted.get(item.topic)
         if registered is None or not topics.may_receive(self.actor, registered, item.tenant):
             return None
-        data = item.data if item.type == "removed" else registered.shape(self.actor, item.data)
-        return None if data is None else {"topic": item.topic, "type": item.type, "version": item.version, "data": data}
+        key = (item.topic, view_of(self.actor))
+        if key not in item.made:
+            data = item.data if item.type == "removed" else registered.shape(self.actor, item.data)
+            frame = {"topic": item.topic, "type": item.type, "version": item.version, "data": data}
+            item.made[key] = None if data is None else bus.encode(frame).decode()
+        text = item.made[key]
+        return None if text is None else Frame(text)
 
-    async def _snapshot(self, topic: str) -> dict[str, Any] | None:
+    async def _snapshot(self, topic: str) -> Frame | None:
         if topic not in self.granted:
             return None
-        data = await off_loop(topics.take_snapshot, self.actor, topic)
-        if data is None:
-            return {"topic": topic, "type": "refused"}
-        return {"topic": topic, "type": "snapshot", "version": data.get("version", 0), "data": data}
+        actor = self.actor
+        text = await hub().snapshots.take((topic, view_of(actor)), lambda: snapshot_text(actor, topic))
+        return frame_of({"topic": topic, "type": "refused"}) if text is None else Frame(text)
+
+
+class Frame(NamedTuple):
+    """`refuses`: the topic it says no to."""
+
+    text: str
+    refuses: str = ""
+
+
+def frame_of(frame: dict[str, Any]) -> Frame:
+    return Frame(bus.encode(frame).decode(), frame["topic"] if frame["type"] == "refused" else "")
+
+
+def snapshot_text(actor: Actor, topic: str) -> str | None:
+    """Its whole frame; None when it is refused."""
+    data = topics.take_snapshot(actor, topic)
+    if data is None:
+        return None
+    return bus.encode({"topic": topic, "type": "snapshot", "version": data.get("version", 0), "data": data}).decode()

@@ -24,6 +24,7 @@ from redis.retry import Retry
 from kvmweb import heartbeat
 from live import bus, rights
 from live.pace import Pace
+from live.shared import Snapshots
 from live.threads import off_loop
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._is_linked = asyncio.Event()
         self._is_watched = True
+        self.snapshots = Snapshots()
 
     async def join(self, receiver: Receiver) -> None:
         """Returns when changes are being heard, so that a snapshot taken now misses none; after 1 s at most when redis is away."""

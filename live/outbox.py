@@ -5,7 +5,7 @@ is sent as one fresh snapshot instead.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MAX_WAITING = 500
@@ -13,13 +13,14 @@ MAX_WAITING = 500
 
 @dataclass(slots=True)
 class Delta:
-    """`tenant`: whose row it is, because rights may change while it waits."""
+    """`tenant`: whose row it is, because rights may change while it waits. `made`: its frames by view, shared by all sockets."""
 
     topic: str
     type: str
     version: int
     data: dict[str, Any]
     tenant: str | None = None
+    made: dict[Any, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
