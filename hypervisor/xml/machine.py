@@ -60,7 +60,8 @@ def build_os(spec: GuestSpec) -> etree._Element:
         os.set("firmware", "efi")
         if spec.machine != "virt":
             os.append(E.firmware(E.feature(enabled=is_secure, name="secure-boot"), E.feature(enabled=is_secure, name="enrolled-keys")))
-            os.append(E.loader(secure=is_secure))
+        if spec.firmware == "uefi-secure":
+            os.append(E.loader(secure="yes"))  # libvirt 9.0 refuses a "no" beside firmware="efi"
     orders = [*(disk.boot_order for disk in spec.disks), *(nic.boot_order for nic in spec.nics)]
     if not any(orders):
         # libvirt refuses <boot dev> beside <boot order>; without both the firmware's own order applies, which starts with the network.

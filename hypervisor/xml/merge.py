@@ -81,6 +81,9 @@ def merge(theirs: etree._Element, *, before: etree._Element, after: etree._Eleme
 
 
 def _merge_child(theirs: etree._Element, before: etree._Element, after: etree._Element) -> None:
+    if before.tag == "model" and before.get("type") != after.get("type"):
+        theirs.attrib.clear()  # the memory sizes that libvirt gave the old model mean nothing to the new one
+        theirs.attrib.update(after.attrib)
     moved = attribute_at(before, "target", "bus") != attribute_at(after, "target", "bus")
     merge(theirs, before=before, after=after)
     if moved:
