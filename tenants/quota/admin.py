@@ -96,7 +96,7 @@ def _column(resource: str) -> Callable[[Any], SafeString]:
 def _others(tenant: Any) -> SafeString:
     """What most tenants have no limit for."""
     limited = [meter for name, meter in tenant.meters.items() if name not in ALWAYS_SHOWN and meter.limit is not None]
-    return format_html_join("", "<div>{}: {}</div>", ((meter.label, meter_cell(meter)) for meter in limited)) or format_html("–")
+    return format_html_join("", "<div>{}: {}</div>", ((meter.label, meter_cell(meter)) for meter in limited)) or SafeString("–")
 
 
 class ThroughServices(AuditedAdmin):
@@ -242,7 +242,7 @@ class QuotaRequestAdmin(ReadOnlyAdmin):
     @admin.display(description="answer")
     def answer(self, request: QuotaRequest) -> SafeString | str:
         if request.state == "open":
-            return format_html('<a href="/quota-requests/?state=open">Approve or decline</a>')
+            return format_html('<a href="{}">Approve or decline</a>', "/quota-requests/?state=open")
         return request.message
 
 

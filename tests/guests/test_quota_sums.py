@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from guests.models import Guest
@@ -112,6 +112,20 @@ def sums(tenant: Tenant) -> dict[str, int]:
     }
 
 
+BIG = {"vcpus": 4, "memory_mib": 64, "disk_gib": 1}
+SHRINK_THAT_FAILS = [
+    ("create", BIG, 1),
+    ("create", BIG, 1),
+    ("run",),
+    ("run",),
+    ("resize", 0, 1, 64),
+    ("create", {**BIG, "vcpus": 3}, 1),  # what the first guest has not given back yet is not there
+    ("fail",),
+    ("run",),
+]
+
+
+@example(actions=SHRINK_THAT_FAILS)
 @given(actions=sequences)
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_sums_stay_true_and_under_the_limits(actions, machine, image, tenant, member_actor) -> None:
