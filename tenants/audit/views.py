@@ -21,7 +21,6 @@ from tenants.audit.filters import NOUNS, PERIODS, chips_of, filter_of
 from tenants.audit.forward import courier
 from tenants.audit.lines import WRITERS
 from tenants.models import AuditEntry
-from tenants.policy import words_for
 
 OUTCOMES = (("", "All"), *AuditEntry.Outcome.choices)
 PAGES_OF = {"guest": "/guests/{}/", "host": "/hosts/{}/", "job": "/jobs/{}/", "tenant": "/tenants/{}/"}
@@ -104,7 +103,10 @@ def _line(actor: Actor, row: AuditEntry, tenants: dict[str, str]) -> dict[str, A
 
 
 def words_of(operation: str) -> str:
-    return _WORDS.get(operation) or words_for(operation)
+    """Short, for a line of the table: guest.force_off is "Force off", guest.start "Start guest"."""
+    noun, _, verb = operation.partition(".")
+    plain = f"{verb} {noun}" if verb and "_" not in verb else verb or noun
+    return _WORDS.get(operation) or plain.replace("_", " ").capitalize()
 
 
 _WORDS = {
@@ -114,11 +116,11 @@ _WORDS = {
     "console.disconnect": "Console closed",
     "console.open": "Ask for a console",
     "console.view": "Ask to watch a console",
-    "admin.add": "Add in the administration",
-    "admin.change": "Change in the administration",
-    "admin.delete": "Delete in the administration",
-    "audit.export": "Export the audit trail",
-    "audit.archive": "Archive the audit trail",
+    "admin.add": "Admin site: add",
+    "admin.change": "Admin site: change",
+    "admin.delete": "Admin site: delete",
+    "audit.export": "Export this trail",
+    "audit.archive": "Archive this trail",
     "token.use": "Use an API token",
     "job.failed": "Job failed",
     "job.cancelled": "Job cancelled",
