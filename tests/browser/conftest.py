@@ -73,7 +73,7 @@ class Window:
         page = self.go("/login/")
         page.get_by_label("User name").fill(username)
         page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Log in", exact=True).click()
         page.wait_for_url(self.site.url + "/")
         return self
 

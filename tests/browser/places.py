@@ -13,6 +13,10 @@ FIXED = {
     "images": "/images/",
     "image-import": "/images/import/",
     "jobs": "/jobs/",
+    "tenants": "/tenants/",
+    "tenant-add": "/tenants/new/",
+    "access": "/tenants/access/",
+    "permissions": "/tenants/permissions/",
     "account": "/account/",
     "password": "/account/password/",
     "two-factor": "/account/two-factor/",
@@ -32,7 +36,7 @@ FIXED = {
     "admin-audit": "/admin/tenants/auditentry/",
     "admin-tokens": "/admin/tenants/apitoken/",
 }
-TENANT_HAS = ("overview", "guests", "guest-create", "images", "jobs", "password", "account", "two-factor", "sessions", "ssh-keys")
+TENANT_HAS = ("overview", "guests", "guest-create", "images", "jobs", "tenants", "access", "permissions", "password", "account", "two-factor", "sessions", "ssh-keys")
 LOOK_UP = """async () => {
   const first = async (path) => (await (await fetch(`/api/v1/${path}`)).json()).results[0]?.id;
   const asked = ["guests/?search=web-01", "guests/?search=hello", "hosts/", "jobs/", "tenants/"];
@@ -50,6 +54,15 @@ def places(page: Page) -> dict[str, str]:
         "guest-timeline": f"/guests/{ids['guest']}/?tab=timeline",
         "guest-edit": f"/guests/{ids['guest']}/edit/",
         "guest-delete": f"/guests/{ids['guest']}/delete/",
+        "guest-transfer": f"/guests/{ids['guest']}/transfer/",
+        "tenant": f"/tenants/{ids['tenant']}/",
+        "tenant-members": f"/tenants/{ids['tenant']}/?tab=members",
+        "tenant-settings": f"/tenants/{ids['tenant']}/?tab=settings",
+        "tenant-change": f"/tenants/{ids['tenant']}/change/",
+        "tenant-delete": f"/tenants/{ids['tenant']}/delete/",
+        "member-add": f"/tenants/{ids['tenant']}/members/add/",
+        "invitation-add": f"/tenants/{ids['tenant']}/invitations/new/",
+        "guests-of-tenant": f"/guests/?tenant={ids['tenant']}",
         "console": f"/guests/{ids['real']}/console/",
         "console-serial": f"/guests/{ids['real']}/console/?kind=serial",
         "host": f"/hosts/{ids['host']}/",

@@ -71,7 +71,7 @@ class Person:
         self.page.goto(self.product.url)
         self.page.get_by_label("User name").fill("admin")
         self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Log in").click()
+        self.page.get_by_role("button", name="Log in", exact=True).click()
         expect(self.page).to_have_title("Overview · kvmweb")
 
 
