@@ -8,6 +8,7 @@ from django import forms
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts.models import SshKey
 from guests.models import Guest, GuestState
 from guests.plan import gib_for
 from guests.requests import CloudInitRequest, CreateGuest
@@ -62,6 +63,9 @@ class CreateGuestForm(KvmwebForm):
     network = NetworkField(Network.objects.none(), required=False, empty_label="The host's default network")
     user = forms.CharField(max_length=32, required=False, label="User name")
     password = forms.CharField(max_length=128, required=False, strip=False, widget=forms.PasswordInput({"autocomplete": "new-password"}))
+    own_keys = forms.ModelMultipleChoiceField(
+        SshKey.objects.none(), required=False, label="Your SSH keys", widget=forms.CheckboxSelectMultiple({"class": ""})
+    )
     ssh_keys = forms.CharField(
         required=False,
         label="SSH public keys",
@@ -88,6 +92,7 @@ class CreateGuestForm(KvmwebForm):
         self.choose_from("tenant", tenants)
         self.choose_from("image", images)
         self.choose_from("network", _networks_for(actor))
+        self.choose_from("own_keys", SshKey.objects.visible_to(actor))
         if actor.is_operator:
             self.choose_from("host", host_list(actor).filter(is_enabled=True))
         else:
@@ -126,7 +131,8 @@ class CreateGuestForm(KvmwebForm):
 
     def _login(self) -> CloudInitRequest | None:
         given = self.cleaned_data
-        keys = tuple(line.strip() for line in given["ssh_keys"].splitlines() if line.strip())
+        typed = [line.strip() for line in given["ssh_keys"].splitlines() if line.strip()]
+        keys = tuple(dict.fromkeys([*(key.public_key for key in given["own_keys"]), *typed]))
         if not given["image"].has_cloud_init or not (given["user"] or given["password"] or given["user_data"].strip() or keys):
             return None
         return CloudInitRequest(user=given["user"], password=given["password"], ssh_keys=keys, user_data=given["user_data"].strip())
@@ -149,7 +155,8 @@ class CreateGuestForm(KvmwebForm):
     def _place(self, tenant: Tenant) -> dict[str, str]:
         if not self.cleaned_data.get("image") or {"vcpus", "memory_mib"} & set(self.errors):
             return {}
-        complete = {"name": "x", "tags": "", "description": "", "ssh_keys": "", "user_data": "", "user": "", "password": "", "start": True}
+        texts = dict.fromkeys(("tags", "description", "ssh_keys", "user_data", "user", "password"), "")
+        complete = {**texts, "name": "x", "own_keys": (), "start": True}
         self.cleaned_data = {**complete, **self.cleaned_data}
         try:
             with transaction.atomic():

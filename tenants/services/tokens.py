@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from kvmweb.errors import Conflict, InvalidInput, NotAllowed
-from tenants import gate
+from tenants import gate, mfa
 from tenants.actor import Actor
 from tenants.gate import operation
 from tenants.models import ApiToken, Tenant, TokenScope, User
@@ -68,6 +68,7 @@ def delete_token(actor: Actor, target: None, token: ApiToken) -> None:
 
 
 def _make(user: User, *, name: str, scope: str, tenant: Tenant | None, expires_at: datetime | None, replaces: str = "") -> CreatedToken:
+    mfa.check(user)
     lifetime = expires_at - timezone.now() if expires_at else None
     token, key = ApiToken.objects.create(user=user, expiry=lifetime, name=name, scope=scope, tenant=tenant)
     gate.note(about=token, **_facts(token), **({"replaces": replaces} if replaces else {}))
