@@ -66,8 +66,8 @@ class Shell:
     @cached_property
     def tenant_name(self) -> str:
         """Of `tenant_id`, for the chip that says what a list shows."""
-        if self.tenant_id in self.actor.names:
-            return self.actor.names[self.tenant_id]
+        if self.tenant_id is None or self.tenant_id in self.actor.names:
+            return self.actor.names[self.tenant_id] if self.tenant_id else ""
         return tenant_list(self.actor).filter(pk=self.tenant_id).values_list("name", flat=True).first() or "Unknown tenant"
 
     @property

@@ -69,7 +69,7 @@ class AccessView(TenantBase):
     @endpoint("get_access", query=serializers.AccessQuery, answer=serializers.AccessShape)
     def get(self) -> Any:
         """What somebody may do in the tenant, and why: oneself, or a member when one is its owner."""
-        wanted = self.query.get("user", self.actor.user_id)
+        wanted = str(self.query.get("user", self.actor.user_id))
         user = selectors.user_seen_by(self.actor, wanted, self.row)
         shown = self.actor if user.pk == self.actor.user_id else actor_for(user)
         return payload.access_payload(shown, self.row.pk)

@@ -86,10 +86,10 @@ def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Ca
 
 def _record_done(actor: Actor, name: str, target: models.Model | None, result: Any, loaded: diff.Values, notes: dict[str, Any]) -> None:
     """With what changed: of the target as the service left it, or as it returned it; what the service noted itself is kept."""
-    is_row = isinstance(result, models.Model)
-    made = notes.get("about") or (result if is_row and target is None else target)
+    row = result if isinstance(result, models.Model) else None
+    made = notes.get("about") or (row if target is None else target)
     job_id = audit.job_of(result)
-    same = result if is_row and type(result) is type(target) and result.pk == getattr(target, "pk", None) else target
+    same = row if row is not None and type(row) is type(target) and row.pk == getattr(target, "pk", None) else target
     details = {**notes.get("details", {})}
     if changes := {**diff.between(loaded, same), **diff.redacted(details.get("changes") or {})}:
         details["changes"] = changes

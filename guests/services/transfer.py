@@ -80,8 +80,9 @@ def what_keeps(guest: Guest, tenant: Tenant) -> Iterator[str]:
     """Sentences about what the guest needs and `tenant` may not have: each with what to do about it."""
     foreign = ~Q(tenant=None) & ~Q(tenant=tenant)
     volumes = list(disks_of(guest).select_related("image__tenant", "backing"))
-    needed = {volume.image_id for volume in volumes} | {base.image_id for volume in volumes for base in _chain(volume)}
-    for image in Image.objects.filter(foreign, pk__in=needed - {None}).order_by("name"):
+    stands_on = [each for volume in volumes for each in (volume, *_chain(volume))]
+    needed = [each.image_id for each in stands_on if each.image_id is not None]
+    for image in Image.objects.filter(foreign, pk__in=needed).order_by("name"):
         yield f"its disk stands on the private image {image.name}. Make that image public, or a full copy of the guest, first."
     for network in Network.objects.filter(foreign, nics__guest=guest).distinct().order_by("name"):
         yield f"it is connected to the private network {network.name}. Connect it to a shared network first."

@@ -37,10 +37,9 @@ def remove_member(actor: Actor, tenant: Tenant, user: User) -> None:
 
 @operation("tenant.leave")
 def leave_tenant(actor: Actor, tenant: Tenant) -> None:
-    user = User.objects.filter(pk=actor.user_id).first()
-    if user is None:
+    if actor.user_id is None:
         raise NotFound
-    _remove(tenant, user)
+    _remove(tenant, User.objects.get(pk=actor.user_id))
 
 
 def give_role(actor: Actor, tenant: Tenant, user: User, *, role: str) -> Membership:

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from kvmweb.paging import page_of
+from kvmweb.paging import Page, page_of
 from kvmweb.requests import PageRequest, dialog, is_fragment, posted, to
 from tenants import selectors
 from tenants.forms import ConfirmForm, TenantForm
@@ -32,7 +32,7 @@ INVITATIONS = 50
 def tenant_list(request: PageRequest) -> HttpResponse:
     search = request.GET.get("search", "").strip()[:100]
     rows = selectors.tenant_list(request.actor, search=search).annotate(people=Count("memberships")).order_by("name", "id")
-    page = page_of(rows, request.GET.get("page", ""))
+    page: Page[Any] = page_of(rows, request.GET.get("page", ""))
     tenants = [{"row": row, "role": request.actor.roles.get(row.pk, "")} for row in page.rows]
     context = {"tenants": tenants, "page": page, "search": search, "why_not_create": why_not(request.actor, "tenant.create", None)}
     return render(request, "tenants/_list.html" if is_fragment(request) else "tenants/list.html", context)
@@ -42,7 +42,8 @@ def tenant_list(request: PageRequest) -> HttpResponse:
 @require_safe
 def tenant(request: PageRequest, tenant_id: UUID) -> HttpResponse:
     row = selectors.tenant_for(request.actor, tenant_id)
-    tab = request.GET.get("tab") if request.GET.get("tab") in dict(TABS) else "overview"
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in CONTEXT_OF else "overview"
     context: dict[str, Any] = {
         "tenant": row,
         "role": request.actor.roles.get(row.pk, ""),
