@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.web import PROJECT, conclude  # noqa: E402
-from tests.real.product import Product  # noqa: E402
+from benchmarks.web import PROJECT, conclude
+from tests.real.product import Product
 
 TARGET_MIB = 400
 BASELINE = "import django; django.setup(); print(open('/proc/self/smaps_rollup').read())"

@@ -22,14 +22,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import libvirt  # noqa: E402
-from websockets.asyncio.client import connect  # noqa: E402
+import libvirt
+from websockets.asyncio.client import connect
 
-from benchmarks.live_latency import DOMAIN, P50_MS, P95_MS, UUID_TEXT, listen_to_socket  # noqa: E402
-from benchmarks.small_product import SmallProduct, small_product  # noqa: E402
-from benchmarks.web import PROJECT, conclude, percentile  # noqa: E402
-from hypervisor.libvirt import eventloop  # noqa: E402
-from tests.lab.hosts import LabHost  # noqa: E402
+from benchmarks.live_latency import DOMAIN, P50_MS, P95_MS, listen_to_socket
+from benchmarks.small_product import SmallProduct, small_product
+from benchmarks.web import PROJECT, conclude, percentile
+from hypervisor.libvirt import eventloop
+from tests.lab.hosts import LabHost
 
 WATCHED, PEOPLE = 10, 20
 ROWS = """
