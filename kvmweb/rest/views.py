@@ -141,7 +141,7 @@ def endpoint(
 
     def decorate(method: Handler) -> Any:
         @wraps(method)
-        def handle(self: ApiView, request: Request, **ids: Any) -> Response:
+        def handle(self: ApiView, request: Request, **ids: Any) -> HttpResponseBase:
             is_change = request.method in CHANGING
             self.query = read(query, {key: text for key, text in request.query_params.items() if not (is_change and key == "dry_run")})
             self.row = _find(self, operation, ids)

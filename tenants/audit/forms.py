@@ -15,7 +15,7 @@ def changes_of(form: BaseModelForm, formsets: Iterable[BaseModelFormSet]) -> dic
     """{field: [before, after]}; of inlines "membership owen.role", and the whole row where one was added or removed."""
     changes = _of_form(form, "")
     for formset in formsets:
-        noun = str(formset.model._meta.verbose_name)
+        noun = str(formset.model._meta.verbose_name) if formset.model else ""
         for inline in formset.forms:
             if inline in formset.deleted_forms:
                 changes[f"{noun} {inline.instance}"] = ["there", "removed"]

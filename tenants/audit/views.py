@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from kvmweb.errors import InvalidInput
-from kvmweb.paging import page_of
+from kvmweb.paging import Page, page_of
 from kvmweb.requests import PageRequest, is_fragment
 from tenants import selectors
 from tenants.actor import Actor
@@ -30,7 +30,7 @@ PAGES_OF = {"guest": "/guests/{}/", "host": "/hosts/{}/", "job": "/jobs/{}/", "t
 @require_safe
 def trail(request: PageRequest) -> HttpResponse:
     wanted = filter_of(request.GET.dict())
-    page = page_of(reading.entries(request.actor, wanted), request.GET.get("page", ""))
+    page: Page[AuditEntry] = page_of(reading.entries(request.actor, wanted), request.GET.get("page", ""))
     tenants = _tenant_names(request.actor, page.rows, wanted.tenant)
     context = {
         "page": page,
@@ -129,7 +129,7 @@ _WORDS = {
 
 
 def _tenant_names(actor: Actor, rows: Iterable[AuditEntry], wanted: str) -> dict[str, str]:
-    ids = {row.tenant_id for row in rows if row.tenant_id} | ({reading.as_uuid(wanted)} - {None})
+    ids = {tenant_id for tenant_id in (*(row.tenant_id for row in rows), reading.as_uuid(wanted)) if tenant_id}
     if not ids:
         return {}
     return {str(pk): name for pk, name in selectors.tenant_list(actor).filter(pk__in=ids).values_list("pk", "name")}

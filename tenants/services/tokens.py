@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -75,7 +76,7 @@ def _make(user: User, *, name: str, scope: str, tenant: Tenant | None, expires_a
     return CreatedToken(token, key)
 
 
-def _facts(token: ApiToken) -> dict[str, object]:
+def _facts(token: ApiToken) -> dict[str, Any]:
     """For the audit record: enough to recognise it, nothing to use it with."""
     return {"owner": token.user.username, "scope": token.scope, "begins_with": token.prefix, "expires_at": token.expiry}
 

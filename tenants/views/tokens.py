@@ -12,9 +12,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.forms import KvmwebForm
-from kvmweb.paging import page_of
+from kvmweb.paging import Page, page_of
 from kvmweb.requests import PageRequest, dialog, is_fragment, to
 from tenants import selectors, services
+from tenants.models import ApiToken
 from tenants.policy import why_not
 from tenants.services import CreatedToken
 from tenants.token_forms import TokenForm
@@ -26,7 +27,7 @@ def token_list(request: PageRequest) -> HttpResponse:
     search = request.GET.get("search", "").strip()[:100].replace("\0", "")
     everybodys = request.actor.is_admin and request.GET.get("of") == "everybody"
     rows = selectors.token_list(request.actor, everybodys=everybodys, search=search).order_by("-created", "-digest")
-    page = page_of(rows, request.GET.get("page", ""))
+    page: Page[ApiToken] = page_of(rows, request.GET.get("page", ""))
     context = {
         "page": page,
         "everybodys": everybodys,

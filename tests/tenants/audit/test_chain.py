@@ -296,3 +296,36 @@ def test_the_command_uses_the_anchors_of_the_data_folder(write: Any, tamper: Any
     with pytest.raises(CommandError, match="Line 1") as caught:
         run_command("--anchor", str(other))
     assert caught.value.returncode == 2
+
+
+def test_records_and_locks_of_a_tenant_in_any_order_do_not_deadlock(actor: Any) -> None:
+    """Whoever links holds the chain's head; nobody may wait for a row of another meanwhile, not for a deferred foreign key either."""
+    from jobs.models import Job
+    from tenants.models import Tenant
+
+    tenant, barrier, errors = Tenant.objects.create(name="acme"), Barrier(8), []
+
+    def work(number: int) -> None:
+        barrier.wait()
+        try:
+            for _ in range(25):
+                with transaction.atomic():
+                    if number % 2:
+                        Tenant.objects.select_for_update().get(pk=tenant.pk)
+                    audit.record(actor, "guest.start", "done", target=tenant)
+                    if not number % 2:
+                        Job.objects.create(kind="x", title="x", actor_label="x", tenant=tenant)
+                        audit.record(actor, "guest.stop", "done", target=tenant)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    workers = [Thread(target=work, args=(number,)) for number in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert errors == []
+    assert verify().is_intact
+    assert verify().count == 4 * 25 + 4 * 50
