@@ -29,7 +29,7 @@ class FakeDisks(DiskOperations, FakeSnapshots):
 
     def _copy_running(self, uuid: UUID, target: str, path: str, volume_format: str, on_progress: OnProgress) -> None:
         guest = self.machine.guest(uuid)
-        disk = find_disk(parse_xml(guest.live_xml), target)
+        disk = find_disk(parse_xml(guest.live_xml or guest.xml), target)
         assert disk is not None
         source = self.machine.volume_at(attribute_at(disk, "source", "file"))
         on_progress(0, len(source.content))

@@ -45,13 +45,13 @@ class FakeGuest:
     uuid: UUID
     xml: str
     """The definition."""
-    live_xml: str = ""
-    """What runs; "" while stopped."""
     power_state: PowerState = PowerState.SHUTOFF
     is_persistent: bool = True
     autostart: bool = False
     addresses: list[str] = field(default_factory=list)
     is_agent_connected: bool = False
+    live_xml: str = ""
+    """What runs; "" while stopped, or where a test made the guest run by itself: then it is the definition."""
     snapshots: list[FakeSnapshot] = field(default_factory=list)
     current_snapshot: str = ""
     is_saved: bool = False
