@@ -184,7 +184,7 @@ class TimelineView(GuestBase):
                 "state": entry.outcome,
                 "actor": entry.actor_label,
                 "text": entry.message,
-                "job": None,
+                "job": entry.job_id,
             }
             for entry in reading.about(self.actor, self.row)[:TIMELINE_LINES]
         ]

@@ -17,8 +17,7 @@ ICON = {"succeeded": "circle-check", "failed": "circle-x", "cancelled": "circle-
 
 def timeline_of(actor: Actor, guest: Guest, *, limit: int = 100) -> list[dict[str, Any]]:
     jobs = [_of_job(job) for job in job_list(actor, target_id=guest.pk)[:limit]]
-    # A change that became a job is in its job's line already.
-    entries = [_of_entry(entry) for entry in reading.about(actor, guest)[:limit] if entry.outcome != "done" or _is_not_a_job(entry)]
+    entries = [_of_entry(entry) for entry in reading.about(actor, guest)[:limit] if _tells_more(entry)]
     return sorted(jobs + entries, key=lambda line: line["at"], reverse=True)[:limit]
 
 
@@ -44,9 +43,12 @@ def _of_entry(entry: AuditEntry) -> dict[str, Any]:
         "tone": TONE.get(entry.outcome, ""),
         "who": entry.actor_label,
         "text": entry.message,
-        "url": "",
+        "url": f"/audit/{entry.pk}/",
     }
 
 
-def _is_not_a_job(entry: AuditEntry) -> bool:
-    return entry.operation in ("guest.change", "console.open", "console.view", "guest.adopt")
+def _tells_more(entry: AuditEntry) -> bool:
+    """A change that became a job, and how that ended, are in the job's line already."""
+    if entry.operation.startswith("job."):
+        return False
+    return entry.outcome != "done" or entry.operation in ("guest.change", "console.open", "console.view", "guest.adopt")
