@@ -72,6 +72,10 @@ class Host(models.Model):
 
     class Meta:
         ordering = ["name"]
+        indexes = [
+            models.Index(fields=["state", "name"], name="host_by_state"),
+            models.Index(fields=["created_at", "id"], name="host_by_age"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -14,6 +14,7 @@ from hosts import removal, selectors, services
 from hosts.forms import HostForm, HostLimitsForm, RemoveHostForm
 from hosts.models import Host
 from kvmweb.errors import NotFound
+from kvmweb.paging import page_of
 from kvmweb.requests import PageRequest, dialog, is_fragment, to
 from tenants.policy import why_not
 
@@ -24,8 +25,13 @@ def host_list(request: PageRequest) -> HttpResponse:
     if not request.actor.sees_everything:
         raise NotFound
     search = request.GET.get("search", "").strip()
-    hosts = selectors.host_payloads(selectors.host_list(request.actor, search=search))
-    context = {"hosts": hosts, "search": search, "why_not_change": why_not(request.actor, "host.change", None)}
+    page = page_of(selectors.host_list(request.actor, search=search).order_by("name", "id"), request.GET.get("page", ""))
+    context = {
+        "hosts": selectors.host_payloads(page.rows),
+        "page": page,
+        "search": search,
+        "why_not_change": why_not(request.actor, "host.change", None),
+    }
     return render(request, "hosts/_list.html" if is_fragment(request) else "hosts/list.html", context)
 
 

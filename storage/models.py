@@ -82,6 +82,13 @@ class Image(models.Model):
             models.UniqueConstraint(fields=["tenant", "name"], name="one_image_per_tenant_and_name"),
             models.UniqueConstraint(fields=["name"], condition=Q(tenant__isnull=True), name="one_public_image_per_name"),
         ]
+        # The orders of its list, and the few made from a recipe.
+        indexes = [
+            models.Index(fields=["name", "id"], name="image_by_name"),
+            models.Index(fields=["created_at", "id"], name="image_by_age"),
+            models.Index(fields=["size_bytes", "id"], name="image_by_size"),
+            models.Index(fields=["recipe", "state"], name="image_of_recipe"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -125,6 +132,11 @@ class Volume(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["pool", "name"], name="one_volume_per_pool_and_name"),
             models.UniqueConstraint(fields=["pool", "image"], condition=Q(purpose="base"), name="one_base_per_pool_and_image"),
+        ]
+        indexes = [
+            models.Index(fields=["name", "id"], name="volume_by_name"),
+            models.Index(fields=["created_at", "id"], name="volume_by_age"),
+            models.Index(fields=["capacity_bytes", "id"], name="volume_by_size"),
         ]
 
     def __str__(self) -> str:

@@ -24,6 +24,12 @@ def image_list(actor: Actor, *, search: str = "", kind: str = "", state: str = "
     return rows.order_by("name", "id")
 
 
+def recipes_built(actor: Actor) -> set[str]:
+    """Recipes that have an image already, or are building one."""
+    rows = Image.objects.visible_to(actor).exclude(recipe="").exclude(state=Image.State.FAILED)
+    return set(rows.order_by().values_list("recipe", flat=True).distinct())
+
+
 def image_for(actor: Actor | None, image_id: UUID | str) -> Image:
     return Image.objects.select_related("tenant").get_visible(actor, image_id)
 

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs.selectors import active_jobs_for
+from kvmweb.paging import page_of
 from kvmweb.requests import PageRequest, dialog, is_fragment, to
 from storage import selectors
 from storage.forms import ConfirmForm, ImportImageForm
@@ -23,12 +24,13 @@ from tenants.sessions import follows_choice, tenant_in_url
 @follows_choice
 def image_list(request: PageRequest) -> HttpResponse:
     search = request.GET.get("search", "").strip()
-    rows = list(selectors.image_list(request.actor, search=search, tenant=tenant_in_url(request)))
-    jobs = active_jobs_for([image.pk for image in rows])
-    images = [{**image_payload(image, request.actor), "job": jobs.get(image.pk)} for image in rows]
-    built = {image.recipe for image in rows if image.state != "failed"}
+    rows = selectors.image_list(request.actor, search=search, tenant=tenant_in_url(request))
+    page = page_of(rows, request.GET.get("page", ""))
+    jobs = active_jobs_for([image.pk for image in page.rows])
+    built = selectors.recipes_built(request.actor)
     context = {
-        "images": images,
+        "images": [{**image_payload(image, request.actor), "job": jobs.get(image.pk)} for image in page.rows],
+        "page": page,
         "search": search,
         "recipes": [recipe for recipe in RECIPES.values() if recipe.name not in built],
         "why_not_build": why_not(request.actor, "image.build", None),
