@@ -24,6 +24,7 @@ from jobs.failure import error_value
 from jobs.models import TERMINAL_STATES, Job, JobLogLine, JobState
 from jobs.workflow import is_host_up
 from kvmweb import heartbeat
+from tenants.models import IdempotencyRecord
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,13 @@ def _send_again() -> None:
 
 # -- old jobs -------------------------------------------------------------------------------------------------------------------
 def prune() -> None:
-    """Forget jobs that ended long ago, some at a time."""
+    """Forget what is kept for a while only."""
+    IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - IdempotencyRecord.LIFETIME).delete()
+    _prune_jobs()
+
+
+def _prune_jobs() -> None:
+    """Those that ended long ago, some at a time."""
     limit = timezone.now() - timedelta(days=getattr(settings, "JOBS_KEEP_DAYS", 90))
     while True:
         old = list(Job.objects.filter(state__in=TERMINAL_STATES, finished_at__lt=limit).values_list("pk", flat=True)[:BATCH])

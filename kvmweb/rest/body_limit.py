@@ -59,6 +59,11 @@ def announced_length(scope: Message) -> int:
 async def refuse(send: Send) -> None:
     body = orjson.dumps(error_body(too_large(LIMIT_BYTES // 1024**2), ""))
     # Close: the rest of the body is still on its way.
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -7,7 +7,6 @@ arrives meanwhile waits for that transaction. Only answers of changes that were 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -19,10 +18,10 @@ from rest_framework.response import Response
 
 from kvmweb.errors import Conflict, InvalidInput
 from kvmweb.fields import open_text, seal_text
+from tenants.authentication import request_actor
 from tenants.models import IdempotencyRecord, User
 
 HEADER = "Idempotency-Key"
-LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def claim(request: Request, user: User) -> Claim:
         return Claim()
     if not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable():
         raise InvalidInput(fields={HEADER: "Use 1 to 200 printable ASCII characters."})
-    IdempotencyRecord.objects.filter(user=user, created_at__lt=timezone.now() - LIFETIME).delete()
+    IdempotencyRecord.objects.filter(user=user, created_at__lt=timezone.now() - IdempotencyRecord.LIFETIME).delete()
     body_hash = hash_of(request)
     try:
         with transaction.atomic():
@@ -73,7 +72,12 @@ def keep(record: IdempotencyRecord | None, response: Response) -> None:
 
 
 def hash_of(request: Request) -> str:
-    """Keyed, because bodies may hold passwords. The order of an object's fields does not matter."""
+    """Keyed, because bodies may hold passwords. The order of an object's fields does not matter; what one may do does: an answer can hold
+    a ticket or a key, and is not given to another token of the same person, nor to a person who lost a role meanwhile.
+    """
     data: Any = request.data
     body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode()
-    return salted_hmac("kvmweb.idempotency", f"{request.method} {request.get_full_path()} {body}", algorithm="sha256").hexdigest()
+    actor = request_actor(request)
+    rights = f"{actor.scope} {actor.only_tenant} {actor.system_role} {sorted((str(tenant), role) for tenant, role in actor.roles.items())}"
+    text = f"{request.method} {request.get_full_path()} {body} {rights}"
+    return salted_hmac("kvmweb.idempotency", text, algorithm="sha256").hexdigest()
