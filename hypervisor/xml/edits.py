@@ -21,6 +21,7 @@ def edit_guest(guest: etree._Element, after: GuestSpec, *, virt_type: VirtType |
         _forget_board(guest, was, will_be)
     if before.firmware != after.firmware:
         _forget_firmware(guest)
+        _forget_firmware(was)
     merge(guest, before=was, after=will_be)
 
 
