@@ -1,9 +1,11 @@
 """The branded Django admin, and the project's own checks."""
 
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
-class KvmwebAdminConfig(AdminConfig):
+class KvmwebAdminConfig(SimpleAdminConfig):
+    """Every app's admin.py is imported with the URLs: worker, watcher and beat have none, and would carry the services of all apps for it."""
+
     default_site = "kvmweb.admin_site.KvmwebAdminSite"
 
     def ready(self) -> None:

@@ -10,6 +10,8 @@ handler403 = "kvmweb.error_pages.not_allowed"
 handler404 = "kvmweb.error_pages.not_found"
 handler500 = "kvmweb.error_pages.broken"
 
+admin.autodiscover()
+
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
