@@ -49,7 +49,7 @@ def rotate_token(actor: Actor, target: None, token: ApiToken) -> CreatedToken:
     if token.user_id != actor.user_id:
         raise NotAllowed("Only its owner can rotate a token, for only they may see the new key.", hint="Revoke it instead.")
     _refuse_more_than_own(actor, token.scope, token.tenant)
-    row = ApiToken.objects.select_for_update().select_related("user", "tenant").filter(pk=token.pk).first()
+    row = ApiToken.objects.select_for_update(of=("self",)).select_related("user", "tenant").filter(pk=token.pk).first()
     if row is None:
         raise Conflict("This token was revoked or rotated just now.", hint="Look at the list again.")
     lifetime = row.expiry - row.created if row.expiry else None

@@ -6,8 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
-from tenants.models import ApiToken, Tenant, TokenScope, User
+from tenants import audit
+from tenants.actor import system_actor
+from tenants.models import ApiToken, AuditEntry, Tenant, TokenScope, User
 
 
 class Command(BaseCommand):
@@ -31,5 +34,8 @@ class Command(BaseCommand):
             if tenant is None:
                 raise CommandError(f"There is no tenant {options['tenant']!r}.")
         expiry = timedelta(days=options["days"]) if options["days"] else None
-        _, key = ApiToken.objects.create(user=user, expiry=expiry, name=options["name"], scope=options["scope"], tenant=tenant)
+        with transaction.atomic():
+            token, key = ApiToken.objects.create(user=user, expiry=expiry, name=options["name"], scope=options["scope"], tenant=tenant)
+            details = {"owner": user.username, "scope": token.scope, "begins_with": token.prefix, "expires_at": token.expiry}
+            audit.record(system_actor("create_token"), "token.create", AuditEntry.Outcome.DONE, target=token, details=details)
         self.stdout.write(key)

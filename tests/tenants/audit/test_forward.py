@@ -296,3 +296,22 @@ def test_anchors_are_thinned_and_still_read(write: Any, settings: Any, tmp_path:
     assert kept[-1].seq == chain.head().seq == 20
     assert len(kept) < 20
     assert (tmp_path / "audit").stat().st_mode & 0o077 == 0
+
+
+def test_beats_thread_forwards_and_keeps_anchors_by_itself(
+    write: Any, web: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
+    settings.AUDIT_WEBHOOK, settings.AUDIT_WEBHOOK_SECRET = f"http://127.0.0.1:{web.port}/", "x"
+    monkeypatch.setattr(courier, "EVERY_S", 0.05)
+    write(5)
+    stop = courier.start_thread()
+    try:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not (web.got and anchors.anchor_file().exists()):
+            time.sleep(0.05)
+    finally:
+        stop.set()
+    time.sleep(0.3)
+    assert numbers(web.got) == FIVE
+    assert anchors.last().seq == 5
