@@ -8,6 +8,7 @@ and a redis subscription per console).
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -18,7 +19,7 @@ from django.http import parse_cookie
 from console import closing, session
 from console.admission import Request
 from console.closing import Closing, Refused
-from console.relay import ViewerLeft
+from console.relay import Note, ViewerLeft, receive_from
 from live.origin import header, is_our_origin
 
 Scope = dict[str, Any]
@@ -28,11 +29,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 SUBPROTOCOL = "binary"
 TICKET_PREFIX = "ticket."
 CLOSE_LIMIT_S = 2.0
+CHUNK_BYTES = 256 * 1024
 
 
 class AsgiViewer:
-    chunk_bytes = 256 * 1024
-
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
@@ -46,11 +46,15 @@ class AsgiViewer:
             raise Refused(closing.NOT_BINARY)
         return data
 
-    async def send(self, data: bytes) -> None:
-        try:
-            await self._send({"type": "websocket.send", "bytes": data})
-        except OSError as error:  # ASGI: a server's send raises one after the client left
-            raise ViewerLeft from error
+    async def take_from(self, line: socket.socket, note: Note) -> None:
+        while data := await receive_from(line, CHUNK_BYTES):
+            note(len(data))
+            try:
+                await self._send({"type": "websocket.send", "bytes": data})
+            except OSError as error:  # ASGI: a server's send raises one after the client left
+                raise ViewerLeft from error
+            # Neither a guest that always has bytes nor a viewer that always takes them waits: give the other consoles their turn.
+            await asyncio.sleep(0)
 
 
 async def console(scope: Scope, receive: Receive, send: Send) -> None:

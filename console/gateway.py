@@ -11,7 +11,9 @@ import asyncio
 import logging
 import re
 import socket
+import struct
 from contextlib import suppress
+from email.message import Message
 from http.server import ThreadingHTTPServer
 from typing import Any
 
@@ -25,7 +27,8 @@ from console import closing, session
 from console.admission import Request
 from console.closing import Closing, Refused
 from console.consumers import CLOSE_LIMIT_S, SUBPROTOCOL, TICKET_PREFIX
-from console.relay import ViewerLeft
+from console.pump import Pump
+from console.relay import Note, ViewerLeft
 from live.origin import is_our_origin
 
 log = logging.getLogger(__name__)
@@ -33,13 +36,16 @@ log = logging.getLogger(__name__)
 PATH = re.compile(r"/ws/console/(?P<kind>vnc|serial)/(?P<guest_id>[^/]+)/")
 MAX_MESSAGE_BYTES = 1024 * 1024
 PING_EVERY_S = 20.0
-PING, PONG = 0x9, 0xA
+BUSY_S = 0.05
+FINAL, BINARY, PING, PONG = 0x80, 0x2, 0x9, 0xA
 
 
 class BoundedWebSocket(CompatibleWebSocket):
     """websockify collects a message of any size, and loses its place when a ping arrives while a message is half sent."""
 
     _recv_buffer: bytes
+    _half_sent = memoryview(b"")
+    """Of a data message. Goes before whatever `_send_buffer` holds."""
 
     def select_subprotocol(self, protocols: list[str]) -> str:
         return SUBPROTOCOL if SUBPROTOCOL in protocols else ""
@@ -52,6 +58,36 @@ class BoundedWebSocket(CompatibleWebSocket):
             return False
         return bool(super()._recv_frames())
 
+    def send_data(self, data: bytes) -> None:
+        """As `sendmsg` without copying: header and data go to the kernel as they are. Raises WebSocketWantWriteError: `_flush` then."""
+        if self._sent_close:
+            return
+        if self._send_buffer:  # a control frame that waits
+            self._send_buffer += self._encode_hybi(BINARY, data)
+            self._flush()
+            return
+        header = _header(len(data))
+        try:
+            sent = self.socket.sendmsg([header, data])
+        except BlockingIOError:
+            sent = 0
+        if sent < len(header) + len(data):
+            self._half_sent = memoryview(header + data)[sent:] if sent < len(header) else memoryview(data)[sent - len(header) :]
+            raise WebSocketWantWriteError
+
+    def _flush(self) -> None:
+        if self._half_sent:
+            try:
+                self._half_sent = self._half_sent[self.socket.send(self._half_sent) :]
+            except BlockingIOError:
+                raise WebSocketWantWriteError from None
+            if self._half_sent:
+                raise WebSocketWantWriteError
+        super()._flush()
+
+    def go_on(self) -> None:
+        self._flush()
+
     def handle_ping(self, data: bytes) -> None:
         self.send_control(PONG, data)
 
@@ -63,9 +99,15 @@ class BoundedWebSocket(CompatibleWebSocket):
                 self._flush()
 
 
-class WebsockifyViewer:
-    chunk_bytes = 128 * 1024
+def _header(size: int) -> bytes:
+    """Of a whole binary message (RFC 6455, 5.2)."""
+    first = FINAL | BINARY
+    if size < 126:
+        return struct.pack("!BB", first, size)
+    return struct.pack("!BBH", first, 126, size) if size <= 0xFFFF else struct.pack("!BBQ", first, 127, size)
 
+
+class WebsockifyViewer:
     def __init__(self, websocket: BoundedWebSocket) -> None:
         self._websocket = websocket
         websocket.setblocking(False)
@@ -78,7 +120,7 @@ class WebsockifyViewer:
             except WebSocketWantReadError:
                 await self._wait_readable()
             except WebSocketWantWriteError:
-                await _wait(self._fd, for_writing=True)
+                await asyncio.sleep(BUSY_S)  # not by the loop's writer: that is the pump's
             except (OSError, AssertionError) as error:
                 raise ViewerLeft from error
             else:
@@ -86,16 +128,8 @@ class WebsockifyViewer:
                     raise ViewerLeft
                 return data
 
-    async def send(self, data: bytes) -> None:
-        while True:
-            try:
-                self._websocket.sendmsg(data)
-            except WebSocketWantWriteError:
-                await _wait(self._fd, for_writing=True)
-            except (OSError, AssertionError) as error:
-                raise ViewerLeft from error
-            else:
-                return
+    async def take_from(self, line: socket.socket, note: Note) -> None:
+        await Pump(line, self._websocket, note).run()
 
     async def close(self, why: Closing) -> None:
         """Send the close and wait a moment for its answer: closing a socket with unread bytes would throw it away."""
@@ -111,21 +145,20 @@ class WebsockifyViewer:
         while True:
             try:
                 async with asyncio.timeout(PING_EVERY_S):
-                    await _wait(self._fd, for_writing=False)
+                    await _readable(self._fd)
                 return
             except TimeoutError:
                 self._websocket.send_control(PING)
 
 
-async def _wait(fd: int, *, for_writing: bool) -> None:
+async def _readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    add, remove = (loop.add_writer, loop.remove_writer) if for_writing else (loop.add_reader, loop.remove_reader)
-    add(fd, lambda: None if ready.done() else ready.set_result(None))
+    loop.add_reader(fd, lambda: None if ready.done() else ready.set_result(None))
     try:
         await ready
     finally:
-        remove(fd)
+        loop.remove_reader(fd)
 
 
 class ConsoleHandler(ProxyRequestHandler):
@@ -164,6 +197,10 @@ class ConsoleHandler(ProxyRequestHandler):
         return Request(kind=path["kind"], guest_id=path["guest_id"], ticket=ticket, session_key=cookie, address=self.client_address[0])
 
     def new_websocket_client(self) -> None:
+        # What the handshake needed goes: a console may be idle for hours, and there may be hundreds.
+        self.rfile.close()
+        self.headers = Message()
+        self.close_connection = True
         viewer = WebsockifyViewer(self.request)
         self._runner.run(self._carry(viewer))
 

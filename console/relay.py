@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from console import closing
@@ -21,15 +22,16 @@ STUCK_LINE_S = 60.0
 """A guest that takes no input for so long is given up: while we wait for it, a viewer that left goes unnoticed."""
 
 
-class Viewer(Protocol):
-    chunk_bytes: int
-    """How much to read from the line at once: what this server sends at the least cost."""
+Note = Callable[[int], None]
+"""So many bytes went to the viewer."""
 
+
+class Viewer(Protocol):
     async def receive(self) -> bytes:
         """The next message. Raises ViewerLeft, or Refused when it is not one for a console."""
 
-    async def send(self, data: bytes) -> None:
-        """Returns when the server would take more: this is the back pressure. Raises ViewerLeft."""
+    async def take_from(self, line: socket.socket, note: Note) -> None:
+        """Send what the line gives until it ends, reading only what the viewer takes: this is the back pressure. Raises ViewerLeft."""
 
 
 class ViewerLeft(Exception):
@@ -51,15 +53,13 @@ async def relay(viewer: Viewer, line: socket.socket, *, inputs: InputFilter, wat
 
 
 async def _line_to_viewer(viewer: Viewer, line: socket.socket, *, inputs: InputFilter, watched: Watched) -> Closing:
-    is_watching = inputs.is_watching
+    def note(count: int) -> None:
+        watched.to_viewer_bytes += count
+        if inputs.is_watching:
+            watched.active_s = time.monotonic()
+
     try:
-        while data := await _receive_from_line(line, viewer.chunk_bytes):
-            if is_watching:
-                watched.active_s = time.monotonic()
-            watched.to_viewer_bytes += len(data)
-            await viewer.send(data)
-            # Neither a guest that always has bytes nor a viewer that always takes them waits: give the other consoles their turn.
-            await asyncio.sleep(0)
+        await viewer.take_from(line, note)
     except ViewerLeft:
         return closing.LEFT
     except ConnectionError:
@@ -84,7 +84,7 @@ async def _viewer_to_line(viewer: Viewer, line: socket.socket, *, inputs: InputF
         return closing.LINE_ENDED
 
 
-async def _receive_from_line(line: socket.socket, chunk_bytes: int) -> bytes:
+async def receive_from(line: socket.socket, chunk_bytes: int) -> bytes:
     """As `loop.sock_recv`, which on uvloop 0.23 registers and unregisters with epoll even when there are bytes: 9 system calls a chunk."""
     while True:
         try:

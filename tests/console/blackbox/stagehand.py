@@ -17,19 +17,19 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
-from django.conf import settings  # noqa: E402
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.test import RequestFactory  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from console.models import ConsoleSession  # noqa: E402
+from console.services import kick as kick_console  # noqa: E402
 from console.services import open_console  # noqa: E402
 from console.tickets import hash_of  # noqa: E402
 from guests.live import touch  # noqa: E402
 from guests.models import Guest  # noqa: E402
 from hosts.models import Host  # noqa: E402
-from tenants.actor import actor_for  # noqa: E402
+from tenants.actor import actor_for, system_actor  # noqa: E402
 from tenants.models import ApiToken, AuditEntry, Membership, Tenant, User  # noqa: E402
 
 
@@ -72,6 +72,39 @@ def make_token(user: str, scope: str) -> dict[str, Any]:
 
 def delete_token(digest: str) -> dict[str, Any]:
     ApiToken.objects.filter(digest=digest).delete()
+    return {}
+
+
+def expire_token(digest: str) -> dict[str, Any]:
+    ApiToken.objects.filter(digest=digest).update(expiry=timezone.now() - timedelta(seconds=1))
+    return {}
+
+
+def end_session(session_key: str) -> dict[str, Any]:
+    SessionStore(session_key).delete()
+    return {}
+
+
+def change_password(user: str) -> dict[str, Any]:
+    found = User.objects.get(pk=user)
+    found.set_password("another long password")
+    found.save()
+    return {}
+
+
+def lose_membership(user: str) -> dict[str, Any]:
+    Membership.objects.filter(user_id=user).delete()
+    return {}
+
+
+def close_tenant(tenant: str) -> dict[str, Any]:
+    Tenant.objects.filter(pk=tenant).update(is_active=False)
+    return {}
+
+
+def kick(guest: str) -> dict[str, Any]:
+    for session in ConsoleSession.objects.open().filter(guest_id=guest):
+        kick_console(system_actor("test"), session)
     return {}
 
 
@@ -121,7 +154,14 @@ def disable(user: str) -> dict[str, Any]:
 
 def sessions(guest: str) -> dict[str, Any]:
     rows = ConsoleSession.objects.filter(guest_id=guest)
-    return {"rows": [{"mode": row.mode, "is_closed": row.closed_at is not None, "why": row.close_reason} for row in rows]}
+    listed = set(ConsoleSession.objects.open().values_list("pk", flat=True))
+    plain = ("mode", "close_reason", "to_viewer_bytes", "to_guest_bytes")
+    return {
+        "rows": [
+            {**{name: getattr(row, name) for name in plain}, "is_closed": row.closed_at is not None, "is_listed": row.pk in listed}
+            for row in rows
+        ]
+    }
 
 
 def audit(guest: str) -> dict[str, Any]:
@@ -132,7 +172,7 @@ COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
     work.__name__: work
     for work in (
         set_state, make_tenant, make_user, log_in, log_out, make_token, delete_token, make_guest, ticket, expire, delete_guest, hand_over,
-        set_role, disable, sessions, audit,
+        set_role, disable, sessions, audit, expire_token, end_session, change_password, lose_membership, close_tenant, kick,
     )
 }  # fmt: skip
 
