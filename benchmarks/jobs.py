@@ -1,6 +1,6 @@
 """From a click to its answer, and from a click to a running guest: what the job machinery adds to libvirt's own time.
 
-    python benchmarks/jobs.py [--kind local|test] [--rounds 30]
+    python benchmarks/jobs.py [--kind local|test] [--rounds 30] [--postgres]
 
 The product (redis, web, one worker) runs on a database of its own against this machine's libvirtd; a diskless guest of its own is started
 through the REST API and, for the baseline of the same run, straight through the connector. Budget: a click is answered within 20 ms
@@ -26,7 +26,10 @@ from uuid import UUID, uuid4
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import psycopg
+
 from benchmarks.small_product import ROOT, SmallProduct, small_product
+from benchmarks.web import conclude
 from hypervisor.errors import NotFoundOnHost
 from hypervisor.libvirt.sessions import connect
 from hypervisor.observed import PowerState
@@ -71,6 +74,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", choices=["local", "test"], default="local")
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--postgres", action="store_true")
     options = parser.parse_args()
     uuid = uuid4()
     name = f"jobs-bench-{uuid.hex[:8]}"
@@ -80,7 +84,7 @@ def main() -> int:
     try:
         direct = [start_directly(host, uuid) for _ in range(options.rounds)]
         with ExitStack() as stack:
-            product = stack.enter_context(small_product())
+            product = stack.enter_context(small_product(postgres=options.postgres))
             worker(stack, product)
             guest_id, token = product.python(ROWS.format(kind=options.kind, socket=address.socket_path, name=name, uuid=str(uuid))).split()
             client = Client(product, token)
@@ -92,7 +96,7 @@ def main() -> int:
         force_off(host, uuid)
         host.undefine_guest(uuid)
         host.close()
-    return report(direct, nothing, list(clicks), list(whole), without_redis)
+    return report(direct, nothing, list(clicks), list(whole), without_redis, postgres=options.postgres)
 
 
 def worker(stack: ExitStack, product: SmallProduct) -> None:
@@ -160,6 +164,12 @@ def click_without_redis(client: Client, product: SmallProduct, host: Host, uuid:
 
 def change(product: SmallProduct, statement: str) -> None:
     """Play the watcher straight in the database: a process of its own for it would cool the machine's caches before each click."""
+    url = product.environment.get("DATABASE_URL", "")
+    if url:
+        folder = url.partition("@")[2].rpartition("/")[0]
+        with psycopg.connect(f"host={folder} user=kvmweb dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement)
+        return
     with closing(sqlite3.connect(product.data_dir / "db.sqlite3", timeout=20)) as database, database:
         database.execute(statement)
 
@@ -175,7 +185,9 @@ def force_off(host: Host, uuid: UUID) -> None:
         return
 
 
-def report(direct: list[float], nothing: list[float], clicks: list[float], whole: list[float], without_redis: list[float]) -> int:
+def report(
+    direct: list[float], nothing: list[float], clicks: list[float], whole: list[float], without_redis: list[float], *, postgres: bool
+) -> int:
     base, read, answer, end, frozen = (statistics.median(values) for values in (direct, nothing, clicks, whole, without_redis))
     added = end - base
     print(f"libvirt's own start            median {base:7.1f} ms  (n={len(direct)})")
@@ -183,7 +195,12 @@ def report(direct: list[float], nothing: list[float], clicks: list[float], whole
     print(f"GET me/                        median {read:7.1f} ms")
     print(f"click to answer                median {answer:7.1f} ms  ratio {answer / read:.2f} (budget {ANSWER_MS})")
     print(f"click to answer, redis frozen  median {frozen:7.1f} ms  slowest {max(without_redis):.0f} ms (budget {ANSWER_MS})")
-    return 0 if added <= ADDED_MS and max(answer, frozen) <= ANSWER_MS else 1
+    checks = {"click": (answer, ANSWER_MS), "click, redis frozen": (frozen, ANSWER_MS), "added to a start": (added, ADDED_MS)}
+    return conclude(
+        f"click answered within {ANSWER_MS} ms (median), job adds at most {ADDED_MS} ms, on {'PostgreSQL' if postgres else 'SQLite'}",
+        f"click {answer:.1f} ms, with redis frozen {frozen:.1f} ms, job adds {added:.1f} ms",
+        [f"{name}: {found:.1f} ms" for name, (found, most) in checks.items() if found > most],
+    )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.postgres import throwaway_postgres
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -41,7 +45,7 @@ class SmallProduct:
 
 
 @contextmanager
-def small_product(**settings: str) -> Iterator[SmallProduct]:
+def small_product(*, postgres: bool = False, **settings: str) -> Iterator[SmallProduct]:
     """Started and migrated, with `settings` in the environment; the watcher runs only after `start_watcher`. Ends with the block."""
     with ExitStack() as stack:
         data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kb-", ignore_cleanup_errors=True)))
@@ -50,6 +54,8 @@ def small_product(**settings: str) -> Iterator[SmallProduct]:
             port = probe.getsockname()[1]
         ours = {"KVMWEB_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "kvmweb.settings", "KVMWEB_LOG_LEVEL": "WARNING"}
         environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")} | ours | settings
+        if postgres:
+            environment["DATABASE_URL"] = stack.enter_context(throwaway_postgres())
         product = SmallProduct(data_dir, port, environment)
         _spawn(
             stack, product, ["redis-server", "--port", "0", "--unixsocket", f"{data_dir}/redis.sock", "--save", "", "--dir", str(data_dir)]
