@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import JSONField, Value
 
 from kvmweb.errors import NotFound, QuotaExceeded, Unavailable
 from tenants.models import Quota, QuotaDefault, Tenant
@@ -88,7 +89,13 @@ def limits_of(tenant_id: UUID) -> Limits:
 
 
 def limit_of(tenant_id: UUID, resource: str) -> int | None:
-    return limits_of(tenant_id)[resource]
+    """One limit in one query: every click that makes a job asks for it."""
+    own = Quota.objects.filter(tenant_id=tenant_id).values_list(Value(0), resource, "follows_default")
+    default = QuotaDefault.objects.values_list(Value(1), resource, Value([], output_field=JSONField()))
+    with unreadable_is_503():
+        found = {is_default: (limit, follows) for is_default, limit, follows in own.union(default, all=True)}
+    limit, follows = found.get(0, (None, [resource]))
+    return found.get(1, (None, []))[0] if resource in follows else limit
 
 
 def limits_of_all(tenant_ids: Iterable[UUID]) -> dict[UUID, Limits]:

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from kvmweb.errors import InvalidInput, NotAllowed, NotFound, QuotaExceeded, Unavailable
 from tenants.models import AuditEntry, Quota, QuotaChange, Tenant
-from tenants.quota import limits_of, limits_of_all, register_usage, reserve, usage_of, usage_of_all
+from tenants.quota import limit_of, limits_of, limits_of_all, register_usage, reserve, usage_of, usage_of_all
 from tenants.services.quotas import set_default_quota, set_quota
 
 
@@ -83,6 +83,19 @@ def test_a_tenant_without_limits_of_its_own_follows_the_defaults(tenant: Tenant,
     set_default_quota(admin_actor, None, {"guests": 7})
     assert limits_of(tenant.pk)["guests"] == 7
     assert limits_of(tenant.pk)["vcpus"] is None
+
+
+@pytest.mark.parametrize("own", [None, {}, {"running_jobs": None}, {"running_jobs": 2}, {"running_jobs": "default"}])
+@pytest.mark.parametrize("default", [None, {}, {"running_jobs": 7}])
+def test_one_limit_is_the_same_by_itself(tenant: Tenant, admin_actor, own, default, django_assert_num_queries) -> None:
+    if own is not None:
+        set_quota(admin_actor, tenant, {"guests": 1, **own})
+    if default is not None:
+        set_default_quota(admin_actor, None, {"guests": 9, **default})
+    for resource in ("running_jobs", "guests"):
+        with django_assert_num_queries(1):
+            limit = limit_of(tenant.pk, resource)
+        assert limit == limits_of(tenant.pk)[resource]
 
 
 def test_no_limit_is_not_the_default(tenant: Tenant, admin_actor) -> None:
