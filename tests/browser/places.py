@@ -13,6 +13,8 @@ FIXED = {
     "images": "/images/",
     "image-import": "/images/import/",
     "jobs": "/jobs/",
+    "quota-requests": "/quota-requests/",
+    "quota-ask": "/quota-requests/new/",
     "tenants": "/tenants/",
     "tenant-add": "/tenants/new/",
     "access": "/tenants/access/",
@@ -27,6 +29,9 @@ FIXED = {
     "api-reference": "/api/v1/docs/",
     "admin": "/admin/",
     "admin-tenants": "/admin/tenants/tenant/",
+    "admin-quotas": "/admin/tenants/tenantquota/",
+    "admin-quota-default": "/admin/tenants/quotadefault/1/change/",
+    "admin-quota-changes": "/admin/tenants/quotachange/",
     "admin-users": "/admin/tenants/user/",
     "admin-user-add": "/admin/tenants/user/add/",
     "admin-guests": "/admin/guests/guest/",
@@ -36,7 +41,7 @@ FIXED = {
     "admin-audit": "/admin/tenants/auditentry/",
     "admin-tokens": "/admin/tenants/apitoken/",
 }
-TENANT_HAS = ("overview", "guests", "guest-create", "images", "jobs", "tenants", "access", "permissions", "password", "account", "two-factor", "sessions", "ssh-keys")
+TENANT_HAS = ("overview", "guests", "guest-create", "images", "jobs", "quota-requests", "tenants", "access", "permissions", "password", "account", "two-factor", "sessions", "ssh-keys")
 LOOK_UP = """async () => {
   const first = async (path) => (await (await fetch(`/api/v1/${path}`)).json()).results[0]?.id;
   const asked = ["guests/?search=web-01", "guests/?search=hello", "hosts/", "jobs/", "tenants/"];
