@@ -36,7 +36,7 @@ class NumbersMixin(forms.BaseForm):
     """A kind that needs a number has one."""
 
     def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data  # type: ignore[misc]
+        given = super().clean() or self.cleaned_data
         for name in Quota.RESOURCES:
             if given.get(kind_field(name)) in (OWN, RAISE) and given.get(name) is None and name not in self.errors:
                 self.add_error(name, "Fill in a number.")

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.errors import NotAllowed
-from kvmweb.paging import page_of
+from kvmweb.paging import Page, page_of
 from kvmweb.requests import PageRequest, dialog, is_fragment, posted, to
 from kvmweb.words import AMOUNTS
 from tenants.actor import Actor
@@ -31,7 +31,7 @@ LIST = "/quota-requests/"
 def request_list(request: PageRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     rows = meters.quota_request_list(request.actor, state=state if state in QuotaRequestState.values else "")
-    page = page_of(rows.order_by("-created_at", "-id"), request.GET.get("page", ""))
+    page: Page[QuotaRequest] = page_of(rows.order_by("-created_at", "-id"), request.GET.get("page", ""))
     context = {
         "requests": [_line(request.actor, row) for row in page.rows],
         "page": page,
