@@ -38,8 +38,8 @@ class SsoOfUser(AdminOnly, admin.TabularInline):
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):
-    inlines = (*UserAdmin.inlines, SsoOfUser)
-    actions = (*(UserAdmin.actions or ()), "make_reset_link", "remove_second_factors", "end_all_sessions")
+    inlines = (*UserAdmin.inlines, SsoOfUser)  # type: ignore[assignment]
+    actions = ("make_reset_link", "remove_second_factors", "end_all_sessions")
 
     @admin.action(description="Make a link for a new password")
     def make_reset_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -92,6 +92,8 @@ class NewPasswordForm(_TwoPasswords, account_forms.ResetPasswordKeyForm):
 class ResetPasswordForm(account_forms.ResetPasswordForm):
     """Every request counts, for the e-mail as for the address: it makes us send something."""
 
+    users: list[User]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = "E-mail"
@@ -183,7 +185,7 @@ class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):
 
 
 # -- the account --------------------------------------------------------------------------------------------------------------------
-class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
+class ProfileForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ("first_name", "last_name", "email")

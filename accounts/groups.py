@@ -75,9 +75,8 @@ def _apply_memberships(user: User, groups: Collection[str], rules: GroupRoles) -
     mapped = {tenant for pairs in rules.tenants.values() for tenant, _ in pairs}
     wanted: dict[str, str] = {}
     for group in groups:
-        for tenant, role in rules.tenants.get(group, []):
-            if TENANT_RANK[TenantRole(role)] > TENANT_RANK.get(TenantRole(wanted[tenant]), 0) if tenant in wanted else True:
-                wanted[tenant] = role
+        for name, role in rules.tenants.get(group, []):
+            wanted[name] = max(role, wanted.get(name, role), key=TENANT_RANK.__getitem__)
     there = {row.tenant.name: row for row in Membership.objects.filter(user=user, tenant__name__in=mapped).select_related("tenant")}
     changed = []
     for tenant in Tenant.objects.filter(name__in=mapped):

@@ -102,7 +102,7 @@ class Callback(OAuth2CallbackView):
     def _get_state(self, request: HttpRequest, provider: Any) -> Any:
         state, response = super()._get_state(request, provider)
         if state is not None:
-            self.adapter.nonce = str(state.get("nonce", ""))  # type: ignore[attr-defined]
+            self.adapter.nonce = str(state.get("nonce", ""))
         return state, response
 
 

@@ -90,8 +90,8 @@ def note_what_ends_sessions(sender: Any, instance: User, update_fields: Any = No
 def end_sessions_of_changed_user(sender: Any, instance: User, **_: Any) -> None:
     if getattr(instance, "_ends_sessions", False):
         request = getattr(context, "request", None)
-        is_own = request is not None and getattr(request, "user", None) == instance and instance.is_active
-        end_sessions(instance, keep=request.session.session_key if is_own else None)
+        is_own = getattr(request, "user", None) == instance and instance.is_active
+        end_sessions(instance, keep=request.session.session_key if request is not None and is_own else None)
 
 
 # -- second factors ---------------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def create_ssh_key(actor: Actor, target: None, *, name: str, public_key: str) ->
         raise Conflict(f'You already have this key: "{there.name}".', code="already_there")
     try:
         with transaction.atomic():
-            return SshKey.objects.create(user_id=actor.user_id, name=name, public_key=parsed.text, fingerprint=parsed.fingerprint)
+            return SshKey.objects.create(user_id=str(actor.user_id), name=name, public_key=parsed.text, fingerprint=parsed.fingerprint)
     except IntegrityError as error:
         raise Conflict("You already have an SSH key of this name, or this key.", hint="Reload the list.", code="already_there") from error
 

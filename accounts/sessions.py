@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -70,4 +71,4 @@ def is_local(user: User) -> bool:
     """Its password is kept here. A password of ours would let in somebody whom the directory or the provider has let go."""
     if hasattr(user, "directory_account"):
         return False
-    return user.has_usable_password() or not user.socialaccount_set.exists()
+    return user.has_usable_password() or not SocialAccount.objects.filter(user=user).exists()

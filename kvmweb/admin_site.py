@@ -33,13 +33,13 @@ class KvmwebAdminSite(admin.AdminSite):
             raise NotAllowed("Administration is for admins.", hint="Ask an admin for the role if you need it.")
         return redirect(f"{settings.LOGIN_URL}?" + urlencode({"next": request.GET.get("next", "/admin/")}, safe="/"))
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("/")
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("account_change_password")
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Nobody is sent straight to the login page, not by way of the admin's own."""
         inner = super().admin_view(view, cacheable)
 

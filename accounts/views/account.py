@@ -22,10 +22,15 @@ from tenants import mfa
 from tenants.models import User
 
 
+def own_user(request: PageRequest) -> User:
+    """The row itself: `request.user` is lazy, and forms and signals want the real thing."""
+    return User.objects.get(pk=str(request.user.pk))
+
+
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: PageRequest) -> HttpResponse:
-    user = User.objects.get(pk=request.user.pk)
+    user = own_user(request)
     form = ProfileForm(request.POST or None, instance=user) if is_local(user) else None
     if form is not None and form.is_valid():
         if form.has_changed():
@@ -62,7 +67,7 @@ def no_password_here(request: PageRequest) -> HttpResponse:
 @login_required
 @require_safe
 def sessions(request: PageRequest) -> HttpResponse:
-    user = User.objects.get(pk=request.user.pk)
+    user = own_user(request)
     rows = [
         {"pk": row.pk, "row": row, "device": device(row.user_agent), "is_here": row.session_key == request.session.session_key}
         for row in sessions_of(user)
@@ -75,7 +80,7 @@ def sessions(request: PageRequest) -> HttpResponse:
 @reauthentication_required
 @require_POST
 def end_session(request: PageRequest, pk: int) -> HttpResponse:
-    user = User.objects.get(pk=request.user.pk)
+    user = own_user(request)
     if end_sessions(user, only=pk, keep=request.session.session_key):
         record(request, user, "session.revoke")
         messages.success(request, "That session is ended. Consoles opened from it close within seconds.")
@@ -86,7 +91,7 @@ def end_session(request: PageRequest, pk: int) -> HttpResponse:
 @reauthentication_required
 @require_POST
 def end_other_sessions(request: PageRequest) -> HttpResponse:
-    user = User.objects.get(pk=request.user.pk)
+    user = own_user(request)
     ended = end_sessions(user, keep=request.session.session_key)
     record(request, user, "session.revoke", message=f"all others: {ended}")
     messages.success(request, "You are logged in here only.")

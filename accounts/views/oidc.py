@@ -15,8 +15,8 @@ from requests import RequestException
 
 from accounts import oidc
 from accounts.receivers import record
+from accounts.views.account import own_user
 from kvmweb.requests import PageRequest
-from tenants.models import User
 
 
 @require_POST
@@ -46,7 +46,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 @reauthentication_required
 @require_POST
 def disconnect(request: PageRequest) -> HttpResponse:
-    user = User.objects.get(pk=request.user.pk)
+    user = own_user(request)
     account = oidc.account_of(user)
     if account is not None and user.has_usable_password():
         account.delete()
