@@ -7,5 +7,6 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from tenants.audit import triggers
+        from tenants.audit.forward import checks  # noqa: F401  (registers itself)
 
         post_migrate.connect(triggers.ensure, sender=self, dispatch_uid="audit triggers")

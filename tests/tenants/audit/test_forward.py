@@ -22,6 +22,7 @@ from django.utils import timezone
 from tenants import audit
 from tenants.audit import anchors, chain
 from tenants.audit.forward import courier
+from tenants.audit.forward.checks import receivers_can_be_used
 from tenants.audit.forward.syslog import BadTarget, Syslog
 from tenants.audit.forward.webhook import Webhook, signature
 from tenants.models import AuditCursor
@@ -280,6 +281,21 @@ def test_a_bad_syslog_target_is_said_and_nothing_sent(url: str, settings: Any, w
     write(1)
     courier.forward_all()
     assert not AuditCursor.objects.exists()
+
+
+def test_the_check_at_start_names_a_bad_target(settings: Any) -> None:
+    settings.AUDIT_SYSLOG = "nonsense"
+    (message,) = receivers_can_be_used()
+    assert "KVMWEB_AUDIT_SYSLOG must be" in message.msg
+    settings.AUDIT_SYSLOG = ""
+    assert receivers_can_be_used() == []
+
+
+def test_nothing_new_writes_nothing(write: Any, hook: Webhook, web: Any, django_assert_num_queries: Any) -> None:
+    write(1)
+    courier.forward("webhook", hook)
+    with django_assert_num_queries(2):
+        courier.forward("webhook", hook)
 
 
 def test_a_secret_is_in_no_repr(hook: Webhook) -> None:
