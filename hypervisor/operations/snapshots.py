@@ -6,7 +6,8 @@ libvirt keeps the records (names, tree, definitions); the files of external snap
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -104,7 +105,7 @@ class SnapshotOperations(SnapshotPrimitives):
         guest = live if live is not None else self._definition(uuid)
         kind = _kind_for(spec, guest, list(there.values()), is_running=live is not None)
         xml = build_snapshot(spec, guest, kind=kind, is_running=live is not None)
-        self._drop_leftovers(xml)
+        self._drop_leftovers(uuid, xml)
         disks_only = kind == "external" and (live is None or not spec.with_memory)
         wants_quiet = spec.quiesce and live is not None and disks_only
         was_quiesced, note = self._take_quietly(uuid, xml, disks_only=disks_only, wants_quiet=wants_quiet, guest=guest)
@@ -122,15 +123,20 @@ class SnapshotOperations(SnapshotPrimitives):
                 return True, ""
             except (Unsupported, TimedOut, Refused) as error:
                 note = f"Not quiesced: {error}"
-                self._drop_leftovers(xml)
+                self._drop_leftovers(uuid, xml)
         elif wants_quiet:
             note = "Not quiesced: no guest agent answers. After going back, the guest's file systems look as after a power cut."
         self._take(uuid, xml, disks_only=disks_only, quiesce=False)
         return False, note
 
-    def _drop_leftovers(self, snapshot: etree._Element) -> None:
-        """Overlays of a snapshot that was never recorded: its taking was cut short, so nothing can be in them."""
+    def _drop_leftovers(self, uuid: UUID, snapshot: etree._Element) -> None:
+        """Overlays of a snapshot that was never recorded: its taking was cut short, so nothing can be in them. Unless libvirt died between
+        moving the guest onto them and writing its record."""
         paths = [str(source.get("file")) for source in snapshot.findall("disks/disk/source")]
+        tree = self._tree(uuid, "")
+        used = [path for path in paths if path in tree.pinned or path in tree.backing.values()]
+        if used:
+            raise Refused(f"The guest is on {', '.join(used)} already. Take the snapshot under another name.")
         memory = attribute_at(snapshot, "memory", "file")
         for path in [*paths, *([memory] if memory else [])]:
             self._drop_file(path)
@@ -191,7 +197,7 @@ class SnapshotOperations(SnapshotPrimitives):
         if snapshot.kind == "internal":
             self._delete_internal(uuid, name)
             return
-        self._tidy(uuid, without=name, abandoned=[disk.path for disk in snapshot.disks], on_progress=on_progress)
+        self._tidy(uuid, without=name, abandoned=(), on_progress=on_progress)
         if snapshot.memory_path:
             self._drop_file(snapshot.memory_path)
         self._forget_snapshot(uuid, name)
@@ -200,48 +206,64 @@ class SnapshotOperations(SnapshotPrimitives):
         self._tidy(uuid, without="", abandoned=abandoned, on_progress=on_progress)
 
     def _tidy(self, uuid: UUID, *, without: str, abandoned: Collection[str], on_progress: OnProgress) -> None:
+        """Merge and drop until nothing is superfluous; `without` is the snapshot being deleted, whose file is superfluous then."""
         last: Merge | Drop | None = None
         while True:
-            files = self._files()
-            backing = {path: volume.backing_path for path, volume in files.items()}
-            records = [parse_snapshot(xml, is_current=False) for xml, _current in self._snapshot_xmls(uuid)]
-            live, definition = self._live(uuid), self._definition(uuid)
-            roots = {disk.path for record in records for disk in record.disks} | _paths(definition) | _paths(live)
-            step = next_step(
-                backing,
-                ours=set().union(*(family_of(path, backing) for path in roots if path in files)),
-                pinned={disk.path for record in records if record.name != without for disk in record.disks}
-                | _paths(definition)
-                | _paths(live),
-                whole={disk.path for record in records if record.kind == "internal" for disk in record.disks},
-                abandoned=abandoned,
-            )
+            tree = self._tree(uuid, without)
+            unfinished = _rewritten_next(tree)
+            if unfinished is not None:
+                self._rewrite(uuid, unfinished, tree.files[unfinished.base].format, without)
+                continue
+            step = next_step(tree.backing, ours=tree.ours, pinned=tree.pinned, whole=tree.whole, abandoned={*abandoned, *tree.marked})
             if step is None or step == last:
                 return
             if isinstance(step, Drop):
                 self._drop_file(step.path)
             else:
-                self._merge_one(uuid, step, files, live, on_progress)
+                self._merge_one(uuid, step, tree, without, on_progress)
             last = step
 
-    def _merge_one(
-        self, uuid: UUID, step: Merge, files: Mapping[str, ObservedVolume], live: etree._Element | None, on_progress: OnProgress
-    ) -> None:
+    def _tree(self, uuid: UUID, without: str) -> _Tree:
+        files = self._files()
         backing = {path: volume.backing_path for path, volume in files.items()}
-        disks = [] if live is None else live.findall("devices/disk")
-        in_use = [disk for disk in disks if step.overlay in chain_of(attribute_at(disk, "source", "file"), backing)]
+        records = [parse_snapshot(xml, is_current=False) for xml, _current in self._snapshot_xmls(uuid)]
+        live, definition = self._live(uuid), self._definition(uuid)
+        held = {disk.path for record in records if record.name != without for disk in record.disks}
+        marked = {disk.path for record in records if record.name == without for disk in record.disks}
+        pinned = held | _paths(definition) | _paths(live)
+        return _Tree(
+            files=files,
+            backing=backing,
+            live=live,
+            ours=set().union(*(family_of(path, backing) for path in pinned | marked if path in files)),
+            pinned=pinned,
+            whole={disk.path for record in records if record.kind == "internal" for disk in record.disks},
+            marked=marked,
+        )
+
+    def _merge_one(self, uuid: UUID, step: Merge, tree: _Tree, without: str, on_progress: OnProgress) -> None:
+        disks = [] if tree.live is None else tree.live.findall("devices/disk")
+        in_use = [disk for disk in disks if step.overlay in chain_of(attribute_at(disk, "source", "file"), tree.backing)]
         target = attribute_at(in_use[0], "target", "dev") if in_use else None
-        leaf = attribute_at(in_use[0], "source", "file") if in_use else leaf_above(step.overlay, backing)
+        leaf = attribute_at(in_use[0], "source", "file") if in_use else leaf_above(step.overlay, tree.backing)
+        # From here on the record of the snapshot being deleted says what is being merged away, for whoever goes on with it.
+        self._edit_records(uuid, step.base, new=step.overlay, new_format="qcow2", concerns=lambda name: name == without)
         self._merge(uuid, target, leaf, step, on_progress)
-        new_format = files[step.base].format
-        for xml, is_current in self._snapshot_xmls(uuid):
-            snapshot = parse_xml(xml)
-            if edit_snapshot_path(snapshot, step.overlay, new=step.base, new_format=new_format):
-                self._redefine_snapshot(uuid, snapshot, is_current=is_current)
+        self._rewrite(uuid, step, tree.files[step.base].format, without)
+        self._drop_file(step.overlay)
+
+    def _rewrite(self, uuid: UUID, step: Merge, new_format: str, without: str) -> None:
+        """What the overlay held is in its base now: everybody who was on the overlay is told."""
+        self._edit_records(uuid, step.overlay, new=step.base, new_format=new_format, concerns=lambda name: name != without)
         definition = self._definition(uuid)
         if self._is_persistent(uuid) and edit_path(definition, step.overlay, new=step.base, new_format=new_format):
             self._define(definition)
-        self._drop_file(step.overlay)
+
+    def _edit_records(self, uuid: UUID, old: str, *, new: str, new_format: str, concerns: Callable[[str], bool]) -> None:
+        for xml, is_current in self._snapshot_xmls(uuid):
+            snapshot = parse_xml(xml)
+            if concerns(text_at(snapshot, "name")) and edit_snapshot_path(snapshot, old, new=new, new_format=new_format):
+                self._redefine_snapshot(uuid, snapshot, is_current=is_current)
 
     def _snapshot(self, uuid: UUID, name: str) -> etree._Element:
         for xml, _current in self._snapshot_xmls(uuid):
@@ -249,6 +271,31 @@ class SnapshotOperations(SnapshotPrimitives):
             if text_at(snapshot, "name") == name:
                 return snapshot
         raise NotFoundOnHost(f"The guest has no snapshot {name}.")
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """The files of a guest's disks and what hangs on them, as it is at this moment."""
+
+    files: Mapping[str, ObservedVolume]
+    backing: Mapping[str, str]
+    live: etree._Element | None
+    ours: Collection[str]
+    pinned: Collection[str]
+    whole: Collection[str]
+    marked: Collection[str]
+    """What the record of the snapshot being deleted points to: its own file, or the overlay that is being merged into that."""
+
+
+def _rewritten_next(tree: _Tree) -> Merge | None:
+    """A merge that was done before a crash, and whose overlay somebody still points to. No two snapshots point to one file by nature, and
+    the overlay's own overlays lie on the base already."""
+    for overlay in sorted(tree.marked):
+        base = tree.backing.get(overlay, "")
+        others = [path for path, below in tree.backing.items() if base and below == base and path != overlay]
+        if overlay in tree.pinned and base in tree.ours and base not in tree.pinned and others:
+            return Merge(base, overlay)
+    return None
 
 
 def _paths(guest: etree._Element | None) -> set[str]:
