@@ -41,8 +41,18 @@ class FrontEnd:
     pid: int
     origin: str
 
-    def connect(self, path: str, ticket: str | None, *, cookie: str = "", origin: str | None = "own", **options: Any) -> connect:
+    def connect(
+        self,
+        path: str,
+        ticket: str | None,
+        *,
+        cookie: str = "",
+        origin: str | None = "own",
+        more_protocols: tuple[str, ...] = (),
+        **options: Any,
+    ) -> connect:
         protocols = ["binary"] if ticket is None else ["binary", f"ticket.{ticket}"]
+        protocols += more_protocols
         headers = {"Cookie": cookie} if cookie else {}
         return connect(
             f"ws://127.0.0.1:{self.port}{path}",
@@ -61,7 +71,8 @@ class Stage:
         self.folder = folder
         self.web_port = free_port()
         origin = f"http://127.0.0.1:{self.web_port}"
-        self._environment = os.environ | {
+        plain = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        self._environment = plain | {
             "KVMWEB_DATA_DIR": str(folder),
             "DJANGO_SETTINGS_MODULE": "kvmweb.settings",
             "KVMWEB_TRUSTED_ORIGINS": origin,
@@ -70,7 +81,6 @@ class Stage:
             "KVMWEB_CONSOLES_PER_ADDRESS": "10000",
             "KVMWEB_CONSOLE_TICKETS_PER_USER": "10000",
         } | environment  # fmt: skip
-        self._environment.pop("DATABASE_URL", None)
         self._processes: list[subprocess.Popen[Any]] = []
         self._output("manage.py", "migrate", "--skip-checks", "-v0")
         secret_name = self._output(
