@@ -28,8 +28,8 @@ class Page(Generic[R]):
 
 
 def page_of(
-    queryset: QuerySet[Any, Any], cursor: str, *, size: int = PAGE_SIZE, read: Callable[[QuerySet[Any, Any]], Iterable[R]] = iter
-) -> Page[R]:
+    queryset: QuerySet[Any, Any], cursor: str, *, size: int = PAGE_SIZE, read: Callable[[QuerySet[Any, Any]], Iterable[Any]] = iter
+) -> Page[Any]:
     """`queryset` is ordered by one column and then, in the same direction, by its id. `read`: what to read of the rows of the page."""
     order = [str(name) for name in queryset.query.order_by]
     column, descending = order[0].removeprefix("-"), order[0].startswith("-")

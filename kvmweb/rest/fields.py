@@ -81,7 +81,7 @@ def name_is_plain(value: str) -> None:
 class Whole(serializers.IntegerField):
     def __init__(self, *, min_value: int = 0, max_value: int = LARGEST_INT, **kwargs: Any) -> None:
         allowed = f"Send a whole number from {min_value} to {max_value}."
-        messages = dict.fromkeys(("invalid", "min_value", "max_value"), allowed)
+        messages: dict[str, Any] = dict.fromkeys(("invalid", "min_value", "max_value"), allowed)
         super().__init__(min_value=min_value, max_value=max_value, error_messages=messages, **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
