@@ -15,7 +15,7 @@ from hypervisor.observed import EventKind
 from hypervisor.operations.definitions import DefinitionOperations
 from hypervisor.xml.disk import LIMITS, find_disk
 from hypervisor.xml.element import E
-from hypervisor.xml.guest import VirtType
+from hypervisor.xml.guest import AGENT_CHANNEL, VirtType
 from hypervisor.xml.merge import keys_of
 from hypervisor.xml.safe import attribute_at, parse_xml, text_at, to_text
 
@@ -33,7 +33,13 @@ class FakeGuestChanges(DefinitionOperations, FakeConnection):
 
     def _live(self, uuid: UUID) -> etree._Element | None:
         guest = self.machine.guest(uuid)
-        return parse_xml(guest.live_xml or guest.xml) if guest.is_active else None
+        if not guest.is_active:
+            return None
+        live = parse_xml(guest.live_xml or guest.xml)
+        agent = live.find(f"devices/channel/target[@name='{AGENT_CHANNEL}']")
+        if agent is not None:
+            agent.set("state", "connected" if guest.is_agent_connected else "disconnected")
+        return live
 
     def _is_persistent(self, uuid: UUID) -> bool:
         return self.machine.guest(uuid).is_persistent

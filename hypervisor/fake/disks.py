@@ -12,7 +12,7 @@ from hypervisor.fake.machine import FakeGuest, FakeVolume
 from hypervisor.fake.snapshots import FakeSnapshots
 from hypervisor.observed import AgentInfo, DiskSize, PowerState
 from hypervisor.operations.disks import DiskOperations
-from hypervisor.operations.snapshots import OnProgress
+from hypervisor.operations.snapshot_primitives import OnProgress
 from hypervisor.specs import VolumeSpec
 from hypervisor.xml.disk import find_disk
 from hypervisor.xml.safe import attribute_at, parse_xml

@@ -16,7 +16,8 @@ from hypervisor.fake.changes import FakeGuestChanges
 from hypervisor.fake.machine import FakeGuest, FakePool, FakeSnapshot, FakeVolume
 from hypervisor.fake.storage import observed_volume
 from hypervisor.observed import EventKind, ObservedVolume, PowerState
-from hypervisor.operations.snapshots import OnProgress, SnapshotOperations
+from hypervisor.operations.snapshot_primitives import OnProgress
+from hypervisor.operations.snapshots import SnapshotOperations
 from hypervisor.specs import VolumeSpec
 from hypervisor.xml.disk import edit_path, find_disk
 from hypervisor.xml.element import E

@@ -14,7 +14,7 @@ from hypervisor.libvirt.snapshots import SnapshotCalls
 from hypervisor.libvirt.translate import translated
 from hypervisor.observed import DiskSize
 from hypervisor.operations.disks import DiskOperations
-from hypervisor.operations.snapshots import OnProgress
+from hypervisor.operations.snapshot_primitives import OnProgress
 from hypervisor.specs import VolumeSpec
 from hypervisor.xml.disk import find_disk
 from hypervisor.xml.element import E

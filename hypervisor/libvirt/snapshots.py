@@ -24,7 +24,8 @@ from hypervisor.libvirt.devices import DeviceCalls
 from hypervisor.libvirt.states import POWER_STATES
 from hypervisor.libvirt.translate import is_code, translated
 from hypervisor.observed import ObservedVolume, PowerState
-from hypervisor.operations.snapshots import OnProgress, SnapshotOperations
+from hypervisor.operations.snapshot_primitives import OnProgress
+from hypervisor.operations.snapshots import SnapshotOperations
 from hypervisor.xml.disk import edit_path
 from hypervisor.xml.element import E
 from hypervisor.xml.safe import parse_xml, text_at, to_text
@@ -155,6 +156,8 @@ class SnapshotCalls(SnapshotOperations, DeviceCalls):
     @contextmanager
     def _helper(self, leaf: str) -> Iterator[Any]:
         name = HELPER_PREFIX + hashlib.sha256(leaf.encode()).hexdigest()[:12]
+        with suppress(libvirt.libvirtError):  # that of a worker who was killed, on its way out
+            self._connection.lookupByName(name).destroy()
         flags = libvirt.VIR_DOMAIN_START_PAUSED | libvirt.VIR_DOMAIN_START_AUTODESTROY
         helper = self._connection.createXML(to_text(_helper_definition(name, leaf)), flags)
         try:

@@ -8,7 +8,8 @@ from uuid import UUID
 from hypervisor.chains import chain_of
 from hypervisor.errors import NotFoundOnHost, Refused
 from hypervisor.observed import DiskSize
-from hypervisor.operations.snapshots import OnProgress, SnapshotOperations, SnapshotPrimitives, no_progress
+from hypervisor.operations.snapshot_primitives import OnProgress, SnapshotPrimitives, no_progress
+from hypervisor.operations.snapshots import SnapshotOperations
 from hypervisor.outcomes import ChangeResult, Took
 from hypervisor.specs import DiskSpec, VolumeSpec
 from hypervisor.xml.definition import parse_spec

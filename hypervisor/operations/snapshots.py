@@ -6,17 +6,16 @@ libvirt keeps the records (names, tree, definitions); the files of external snap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection
 from uuid import UUID
 
 from lxml import etree
 
-from hypervisor.chains import Drop, Merge, chain_of, family_of, leaf_above, next_step, overlay_path
+from hypervisor.chains import family_of, overlay_path
 from hypervisor.errors import NotFoundOnHost, Refused, TimedOut, Unsupported
-from hypervisor.observed import ObservedSnapshot, ObservedVolume, PowerState
-from hypervisor.operations.primitives import GuestPrimitives
+from hypervisor.observed import ObservedSnapshot
+from hypervisor.operations.snapshot_primitives import OnProgress, no_progress
+from hypervisor.operations.tidying import Tidying, paths_of
 from hypervisor.outcomes import RevertedSnapshot, TakenSnapshot
 from hypervisor.specs import SnapshotSpec
 from hypervisor.xml.disk import edit_path
@@ -27,50 +26,12 @@ from hypervisor.xml.snapshot import (
     Kind,
     build_snapshot,
     definition_in,
-    edit_snapshot_path,
     is_written,
     parse_snapshot,
 )
 
 
-class OnProgress(Protocol):
-    def __call__(self, done: int, total: int, /) -> None: ...
-
-
-def no_progress(done: int, total: int, /) -> None:
-    """Nobody is interested."""
-
-
-class SnapshotPrimitives(GuestPrimitives, Protocol):
-    def force_off_guest(self, uuid: UUID) -> None: ...
-    def _power_state(self, uuid: UUID) -> PowerState: ...
-    def _snapshot_xmls(self, uuid: UUID) -> list[tuple[str, bool]]:
-        """(XML with secrets, is it the current one) of every snapshot."""
-
-    def _take(self, uuid: UUID, snapshot: etree._Element, *, disks_only: bool, quiesce: bool) -> None: ...
-    def _redefine_snapshot(self, uuid: UUID, snapshot: etree._Element, *, is_current: bool) -> None: ...
-    def _forget_snapshot(self, uuid: UUID, name: str) -> None:
-        """The record only. Its children become its parent's."""
-
-    def _delete_internal(self, uuid: UUID, name: str) -> None: ...
-    def _revert_internal(self, uuid: UUID, name: str) -> None:
-        """Of a stopped guest; the guest then is as it was, running if it was."""
-
-    def _restore_memory(self, uuid: UUID, memory_path: str, *, paths: Mapping[str, str]) -> None:
-        """Start the guest from saved memory with its disks on other files: old path -> new."""
-
-    def _files(self) -> dict[str, ObservedVolume]:
-        """Path -> volume, for all pools, looked up anew."""
-
-    def _merge(self, uuid: UUID, target: str | None, leaf: str, step: Merge, on_progress: OnProgress) -> None:
-        """Through the running guest's disk `target`, or without it when its chain is not concerned; `leaf` is the chain's top."""
-
-    def _make_overlay(self, path: str, base: ObservedVolume) -> None: ...
-    def _drop_file(self, path: str) -> None:
-        """A file that is not there is fine."""
-
-
-class SnapshotOperations(SnapshotPrimitives):
+class SnapshotOperations(Tidying):
     def snapshots(self, uuid: UUID) -> list[ObservedSnapshot]:
         found = {seen.name: seen for seen in (parse_snapshot(xml, is_current=now) for xml, now in self._snapshot_xmls(uuid))}
 
@@ -158,7 +119,7 @@ class SnapshotOperations(SnapshotPrimitives):
         self, uuid: UUID, wanted: etree._Element, seen: ObservedSnapshot, *, token: str, abandoned: tuple[str, ...]
     ) -> None:
         paths = {disk.path: overlay_path(disk.path, f"{seen.name}-{token}") for disk in seen.disks}
-        present = _paths(self._definition(uuid))
+        present = paths_of(self._definition(uuid))
         is_done = bool(paths) and set(paths.values()) <= present
         if not is_done or (seen.has_memory and self._live(uuid) is None):
             self.force_off_guest(uuid)
@@ -178,7 +139,7 @@ class SnapshotOperations(SnapshotPrimitives):
         self.tidy_snapshots(uuid, abandoned=(*abandoned, *sorted(present - set(paths.values()))))
 
     def _must_be_on(self, uuid: UUID, snapshot: ObservedSnapshot) -> None:
-        present = _paths(self._definition(uuid))
+        present = paths_of(self._definition(uuid))
         moved = [disk.path for disk in snapshot.disks if disk.path not in present]
         if moved:
             raise Refused(f"The guest is no longer on {', '.join(moved)}, which holds this snapshot. Attach that disk again first.")
@@ -205,102 +166,12 @@ class SnapshotOperations(SnapshotPrimitives):
     def tidy_snapshots(self, uuid: UUID, *, abandoned: Collection[str] = (), on_progress: OnProgress = no_progress) -> None:
         self._tidy(uuid, without="", abandoned=abandoned, on_progress=on_progress)
 
-    def _tidy(self, uuid: UUID, *, without: str, abandoned: Collection[str], on_progress: OnProgress) -> None:
-        """Merge and drop until nothing is superfluous; `without` is the snapshot being deleted, whose file is superfluous then."""
-        last: Merge | Drop | None = None
-        while True:
-            tree = self._tree(uuid, without)
-            unfinished = _rewritten_next(tree)
-            if unfinished is not None:
-                self._rewrite(uuid, unfinished, tree.files[unfinished.base].format, without)
-                continue
-            step = next_step(tree.backing, ours=tree.ours, pinned=tree.pinned, whole=tree.whole, abandoned={*abandoned, *tree.marked})
-            if step is None or step == last:
-                return
-            if isinstance(step, Drop):
-                self._drop_file(step.path)
-            else:
-                self._merge_one(uuid, step, tree, without, on_progress)
-            last = step
-
-    def _tree(self, uuid: UUID, without: str) -> _Tree:
-        files = self._files()
-        backing = {path: volume.backing_path for path, volume in files.items()}
-        records = [parse_snapshot(xml, is_current=False) for xml, _current in self._snapshot_xmls(uuid)]
-        live, definition = self._live(uuid), self._definition(uuid)
-        held = {disk.path for record in records if record.name != without for disk in record.disks}
-        marked = {disk.path for record in records if record.name == without for disk in record.disks}
-        pinned = held | _paths(definition) | _paths(live)
-        return _Tree(
-            files=files,
-            backing=backing,
-            live=live,
-            ours=set().union(*(family_of(path, backing) for path in pinned | marked if path in files)),
-            pinned=pinned,
-            whole={disk.path for record in records if record.kind == "internal" for disk in record.disks},
-            marked=marked,
-        )
-
-    def _merge_one(self, uuid: UUID, step: Merge, tree: _Tree, without: str, on_progress: OnProgress) -> None:
-        disks = [] if tree.live is None else tree.live.findall("devices/disk")
-        in_use = [disk for disk in disks if step.overlay in chain_of(attribute_at(disk, "source", "file"), tree.backing)]
-        target = attribute_at(in_use[0], "target", "dev") if in_use else None
-        leaf = attribute_at(in_use[0], "source", "file") if in_use else leaf_above(step.overlay, tree.backing)
-        # From here on the record of the snapshot being deleted says what is being merged away, for whoever goes on with it.
-        self._edit_records(uuid, step.base, new=step.overlay, new_format="qcow2", concerns=lambda name: name == without)
-        self._merge(uuid, target, leaf, step, on_progress)
-        self._rewrite(uuid, step, tree.files[step.base].format, without)
-        self._drop_file(step.overlay)
-
-    def _rewrite(self, uuid: UUID, step: Merge, new_format: str, without: str) -> None:
-        """What the overlay held is in its base now: everybody who was on the overlay is told."""
-        self._edit_records(uuid, step.overlay, new=step.base, new_format=new_format, concerns=lambda name: name != without)
-        definition = self._definition(uuid)
-        if self._is_persistent(uuid) and edit_path(definition, step.overlay, new=step.base, new_format=new_format):
-            self._define(definition)
-
-    def _edit_records(self, uuid: UUID, old: str, *, new: str, new_format: str, concerns: Callable[[str], bool]) -> None:
-        for xml, is_current in self._snapshot_xmls(uuid):
-            snapshot = parse_xml(xml)
-            if concerns(text_at(snapshot, "name")) and edit_snapshot_path(snapshot, old, new=new, new_format=new_format):
-                self._redefine_snapshot(uuid, snapshot, is_current=is_current)
-
     def _snapshot(self, uuid: UUID, name: str) -> etree._Element:
         for xml, _current in self._snapshot_xmls(uuid):
             snapshot = parse_xml(xml)
             if text_at(snapshot, "name") == name:
                 return snapshot
         raise NotFoundOnHost(f"The guest has no snapshot {name}.")
-
-
-@dataclass(frozen=True)
-class _Tree:
-    """The files of a guest's disks and what hangs on them, as it is at this moment."""
-
-    files: Mapping[str, ObservedVolume]
-    backing: Mapping[str, str]
-    live: etree._Element | None
-    ours: Collection[str]
-    pinned: Collection[str]
-    whole: Collection[str]
-    marked: Collection[str]
-    """What the record of the snapshot being deleted points to: its own file, or the overlay that is being merged into that."""
-
-
-def _rewritten_next(tree: _Tree) -> Merge | None:
-    """A merge that was done before a crash, and whose overlay somebody still points to. No two snapshots point to one file by nature, and
-    the overlay's own overlays lie on the base already."""
-    for overlay in sorted(tree.marked):
-        base = tree.backing.get(overlay, "")
-        others = [path for path, below in tree.backing.items() if base and below == base and path != overlay]
-        if overlay in tree.pinned and base in tree.ours and base not in tree.pinned and others:
-            return Merge(base, overlay)
-    return None
-
-
-def _paths(guest: etree._Element | None) -> set[str]:
-    disks = [] if guest is None else guest.findall("devices/disk")
-    return {attribute_at(disk, "source", "file") for disk in disks} - {""}
 
 
 def _kind_for(spec: SnapshotSpec, guest: etree._Element, others: list[ObservedSnapshot], *, is_running: bool) -> Kind:

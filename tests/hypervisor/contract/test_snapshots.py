@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from hypervisor.chains import overlay_path
-from hypervisor.errors import NotFoundOnHost, Refused
+from hypervisor.errors import NotFoundOnHost, Refused, TimedOut
+from hypervisor.fake import FakeHost
+from hypervisor.libvirt.base import HELPER_PREFIX
 from hypervisor.observed import PowerState
 from hypervisor.port import Host
 from hypervisor.specs import DiskSpec, GuestSpec, PciDevice, SnapshotSpec, VolumeSpec
 from hypervisor.xml.snapshot import parse_snapshot
-from tests.hypervisor.contract.conftest import Bench
+from tests.hypervisor.contract.conftest import LIBVIRT_SOCKET, Bench
 
 MIB = 1024 * 1024
 
@@ -219,6 +223,57 @@ def test_what_a_cut_short_snapshot_left_is_no_obstacle(bench: Bench, host: Host)
     host.create_volume(bench.pool, VolumeSpec("guest~one.qcow2", MIB))
     take(host, spec, "one")
     assert path_of(host, spec).endswith("guest~one.qcow2")
+
+
+def test_an_agent_quiets_the_guest_and_one_that_cannot_is_no_obstacle(bench: Bench, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.needs("guests with an agent", missing_on=("test-file", "test-daemon", "real"))
+    assert isinstance(host, FakeHost)
+    spec = bench.started()
+    host.machine.guests[spec.uuid].is_agent_connected = True
+    quiet = host.create_snapshot(spec.uuid, SnapshotSpec("one"))
+    assert (quiet.was_quiesced, quiet.note) == (True, "")
+    take_it = host._take
+
+    def mute(*args: object, quiesce: bool, **kwargs: object) -> None:
+        if quiesce:
+            raise TimedOut("Guest agent is not responding")
+        take_it(*args, quiesce=quiesce, **kwargs)
+
+    monkeypatch.setattr(host, "_take", mute)
+    loud = host.create_snapshot(spec.uuid, SnapshotSpec("two"))
+    assert (loud.was_quiesced, "not responding" in loud.note) == (False, True)
+    assert not host.create_snapshot(spec.uuid, SnapshotSpec("three", quiesce=False)).note
+
+
+DELETER = """
+import sys
+from uuid import UUID
+from hypervisor.libvirt.sessions import connect
+from hypervisor.specs import HostAddress
+host = connect(HostAddress("local", sys.argv[1]))
+host.delete_snapshot(UUID(sys.argv[2]), "one", on_progress=lambda done, total: print("merging", flush=True))
+"""
+
+
+def test_a_worker_killed_while_merging_takes_its_helper_along_and_the_next_goes_on(bench: Bench, host: Host) -> None:
+    bench.needs("merges that take time", missing_on=("fake", "test-file", "test-daemon"))
+    spec = bench.defined()
+    host.grow_disk(spec.uuid, "vda", 300 * MIB)
+    take(host, spec, "one")
+    overlay = path_of(host, spec)
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 0 250M", overlay], check=True, capture_output=True)
+    command = [sys.executable, "-c", DELETER, LIBVIRT_SOCKET, str(spec.uuid)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"merging\n"
+        worker.kill()
+    assert path_of(host, spec) == overlay
+    assert not any(state.name.startswith(HELPER_PREFIX) for state in host.guest_states()), "helpers are nobody's guests"
+    host.delete_snapshot(spec.uuid, "one")
+    assert path_of(host, spec) == spec.disks[0].path
+    assert files_of(bench) == {"guest.qcow2"}
+    check = ["qemu-io", "-r", "-f", "qcow2", "-c", "read -P 7 0 250M", spec.disks[0].path]
+    assert "Pattern verification failed" not in subprocess.run(check, check=True, capture_output=True, text=True).stdout
 
 
 def test_a_record_of_libvirts_is_read_whole() -> None:
