@@ -10,12 +10,14 @@ a target its caller found with `visible_to(actor)`; the gate checks again that t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, models, transaction
 
 from kvmweb.errors import KvmwebError, NotAllowed, NotFound
@@ -63,7 +65,7 @@ def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Ca
             loaded = diff.values_of(target)
             try:
                 check(actor, name, target)
-                with transaction.atomic():
+                with transaction.atomic(), _gone_is_not_found(target):
                     result = service(actor, target, *args, **kwargs)
                     _record_done(actor, name, target, result, loaded, notes)
                 return result
@@ -82,6 +84,17 @@ def operation(name: str) -> Callable[[Callable[Concatenate[Actor, T, P], R]], Ca
         return gated
 
     return decorate
+
+
+@contextmanager
+def _gone_is_not_found(target: models.Model | None) -> Iterator[None]:
+    """The target may have been removed between the caller's look and the service's lock."""
+    try:
+        yield
+    except ObjectDoesNotExist as error:
+        if target is not None and isinstance(error, type(target).DoesNotExist):
+            raise NotFound from error
+        raise
 
 
 def _record_done(actor: Actor, name: str, target: models.Model | None, result: Any, loaded: diff.Values, notes: dict[str, Any]) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from guests.models import Guest
+from guests.models import Guest, GuestDisk
+from guests.services.delete import delete_guest
+from guests.services.power import POWER
 from kvmweb.errors import Conflict, NotAllowed, NotFound
 from tenants.actor import Actor, actor_for, system_actor
 from tenants.gate import OPERATIONS, operation
@@ -96,3 +98,12 @@ def test_the_system_may_everything(rename, make_guest) -> None:
 def test_an_unknown_operation_cannot_be_declared() -> None:
     with pytest.raises(RuntimeError, match="LEAST_ROLE"):
         operation("guest.fly")
+
+
+def test_a_target_that_was_removed_meanwhile_is_not_found(make_guest: Callable[..., Guest], member_actor: Actor) -> None:
+    guest = make_guest("web-1")
+    GuestDisk.objects.filter(guest=guest).delete()
+    Guest.objects.filter(pk=guest.pk).delete()
+    for service in (POWER["start"], delete_guest):
+        with pytest.raises(NotFound):
+            service(member_actor, guest)
