@@ -46,7 +46,12 @@ def pending(live: str, definition: str) -> tuple[Change, ...]:
     """What the definition of a running guest says and the running guest does not have yet: before is what runs, after what is defined."""
     live_root, definition_root = parse_xml(live), parse_xml(definition)
     _forget_what_a_start_fills_in(live_root, definition_root)
-    return _compare(_facts(live_root), _facts(definition_root))
+    changes = _compare(_facts(live_root), _facts(definition_root))
+    return tuple(change for change in changes if not _WORDS.fullmatch(change.key))
+
+
+_WORDS = re.compile(r"title|description|metadata/.*")
+"""About the guest, not of it: nothing that a start would bring."""
 
 
 def _compare(before: dict[str, str], after: dict[str, str]) -> tuple[Change, ...]:

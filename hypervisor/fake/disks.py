@@ -83,9 +83,7 @@ class FakeDisks(DiskOperations, FakeSnapshots):
     @call
     def agent_is_ready(self, uuid: UUID) -> bool:
         guest = self.machine.guest(uuid)
-        if not guest.is_active:
-            raise Refused("The guest is not running, so its agent cannot be asked. Start it first.")
-        return guest.is_agent_connected
+        return guest.is_active and guest.is_agent_connected
 
     @call
     def agent_info(self, uuid: UUID) -> AgentInfo:
