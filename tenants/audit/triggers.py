@@ -119,6 +119,12 @@ def drop_statements(vendor: str) -> list[str]:
     return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name, table in tables if "_no_" in name]
 
 
+def removal_statements(vendor: str) -> list[str]:
+    """Everything installed here, for a migration backwards."""
+    gone = [f"DROP TRIGGER IF EXISTS {ENTRIES}_queue ON {ENTRIES}", f"DROP TABLE IF EXISTS {PENDING}"] if vendor == "postgresql" else []
+    return [*drop_statements(vendor), *gone]
+
+
 @contextmanager
 def suspended(using: str = DEFAULT_DB_ALIAS) -> Any:
     """Inside one transaction without the refusals, and with them again before it commits: nobody else ever sees them gone."""

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from tenants.audit import canonical
+from tenants.audit import canonical, triggers
 
 BATCH = 1000
 
@@ -22,6 +22,12 @@ def link_all(apps, schema_editor):
         last = batch[-1].pk
 
 
+def unprotect(apps, schema_editor):
+    """Backwards: the code before knows no digest and no links."""
+    for statement in triggers.removal_statements(schema_editor.connection.vendor):
+        schema_editor.execute(statement)
+
+
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0002_audit_chain")]
-    operations = [migrations.RunPython(link_all, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(link_all, unprotect)]
