@@ -8,4 +8,4 @@ class ConsoleConfig(AppConfig):
         from console import receivers  # noqa: F401
         from live.topics import register_topic
 
-        register_topic("consoles", snapshot="console.live.list_snapshot", shape="console.payload.for_actor")
+        register_topic("consoles", snapshot="console.live.list_snapshot", shape="console.payload.for_actor", is_personal=True)

@@ -12,6 +12,7 @@ import logging
 import re
 import socket
 import struct
+import time
 from contextlib import suppress
 from email.message import Message
 from http.server import ThreadingHTTPServer
@@ -29,6 +30,7 @@ from console.closing import Closing, Refused
 from console.consumers import CLOSE_LIMIT_S, SUBPROTOCOL, TICKET_PREFIX
 from console.pump import Pump
 from console.relay import Note, ViewerLeft
+from console.watch import watch
 from live.origin import is_our_origin
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ PATH = re.compile(r"/ws/console/(?P<kind>vnc|serial)/(?P<guest_id>[^/]+)/")
 MAX_MESSAGE_BYTES = 1024 * 1024
 PING_EVERY_S = 20.0
 BUSY_S = 0.05
+STOP_WITHIN_S, STOP_SETTLE_S = 3.0, 0.5
 FINAL, BINARY, PING, PONG = 0x80, 0x2, 0x9, 0xA
 
 
@@ -248,4 +251,8 @@ def serve(bind: str, port: int) -> None:
     """Until interrupted."""
     with GatewayServer((bind, port), ConsoleHandler) as server:
         log.info("console gateway listening on %s port %s", bind, port)
-        server.serve_forever()
+        try:
+            server.serve_forever()
+        finally:
+            watch.end_all(closing.PROCESS_ENDED, within_s=STOP_WITHIN_S)
+            time.sleep(STOP_SETTLE_S)  # the records of the last ones are being written

@@ -36,7 +36,7 @@ async def open_line(request: Request) -> OpenLine:
     try:
         return OpenLine(admitted, await lines.take(admitted, asked))
     except Refused as refused:
-        await database.in_thread(admission.refuse_failed, admitted, refused.closing)
+        await database.record(admission.refuse_failed, admitted, refused.closing)
         raise
 
 
@@ -79,14 +79,14 @@ async def carry(viewer: Viewer, opened: OpenLine) -> Closing:
     if why is closing.LINE_ENDED:
         why = await _why_line_ended(admitted)
     done = Doings(time.monotonic() - watched.opened_s, watched.to_viewer_bytes, watched.to_guest_bytes)
-    await database.in_thread(admission.end, admitted, why, done=done)
+    await database.record(admission.end, admitted, why, done=done)
     return why
 
 
 async def _note_opening(admitted: Admission) -> None:
     """After the first picture, which another insert would hold up: the ticket's issue is in the audit trail already."""
     await asyncio.sleep(FIRST_PICTURE_S)
-    await database.in_thread(admission.note_opening, admitted)
+    await database.record(admission.note_opening, admitted)
 
 
 async def _why_line_ended(admitted: Admission) -> Closing:

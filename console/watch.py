@@ -68,6 +68,16 @@ class Watch:
         with self._lock:
             self._watched.pop(watched.grant.session_id, None)
 
+    def end_all(self, why: Closing, *, within_s: float) -> None:
+        """Before the process ends: viewers are told and come back, and the records are written."""
+        deadline = time.monotonic() + within_s
+        with self._lock:
+            watched = list(self._watched.values())
+        for each in watched:
+            each.end(why)
+        while self._watched and time.monotonic() < deadline:
+            time.sleep(0.05)
+
     def _run(self) -> None:
         while True:
             time.sleep(PERIOD_S)

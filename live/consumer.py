@@ -224,7 +224,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         registered = self.granted.get(item.topic)
         if registered is None or not topics.may_receive(self.actor, registered, item.tenant):
             return None
-        key = (item.topic, view_of(self.actor))
+        key = (item.topic, view_of(self.actor, registered))
         if key not in item.made:
             data = item.data if item.type == "removed" else registered.shape(self.actor, item.data)
             frame = {"topic": item.topic, "type": item.type, "version": item.version, "data": data}
@@ -233,10 +233,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
         return None if text is None else Frame(text)
 
     async def _snapshot(self, topic: str) -> Frame | None:
-        if topic not in self.granted:
+        registered = self.granted.get(topic)
+        if registered is None:
             return None
         actor = self.actor
-        text = await hub().snapshots.take((topic, view_of(actor)), lambda: snapshot_text(actor, topic))
+        text = await hub().snapshots.take((topic, view_of(actor, registered)), lambda: snapshot_text(actor, topic))
         return frame_of({"topic": topic, "type": "refused"}) if text is None else Frame(text)
 
 

@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any
 
 from live.threads import off_loop
+from live.topics import Topic
 from tenants.actor import Actor
 
 WHO = frozenset({"label", "user_id", "address", "request_id", "token"})
@@ -19,10 +20,11 @@ WHO = frozenset({"label", "user_id", "address", "request_id", "token"})
 View = tuple[Any, ...]
 
 
-def view_of(actor: Actor) -> View:
-    """Equal for actors who see the same and may do the same."""
+def view_of(actor: Actor, topic: Topic) -> View:
+    """Equal for actors who see the same of a topic and may do the same."""
     rights = [getattr(actor, each.name) for each in fields(actor) if each.name not in WHO]
-    return (actor.user_id is None, *(frozenset(value.items()) if isinstance(value, dict) else value for value in rights))
+    who = actor.user_id if topic.is_personal else actor.user_id is None
+    return (who, *(frozenset(value.items()) if isinstance(value, dict) else value for value in rights))
 
 
 class Snapshots:

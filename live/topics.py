@@ -26,12 +26,16 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`is_shared`: rows without a tenant go to everybody (public images), not only to those who see everything."""
+    """`is_shared`: rows without a tenant go to everybody (public images), not only to those who see everything.
+
+    `is_personal`: what one sees depends on who one is, not only on one's roles, so it is not made once for all of the same roles.
+    """
 
     name: str
     snapshot_path: str
     shape_path: str
     is_shared: bool
+    is_personal: bool = False
 
     def shape(self, actor: Actor, data: Data) -> Data | None:
         if not self.shape_path:
@@ -43,8 +47,8 @@ class Topic:
 _topics: dict[str, Topic] = {}
 
 
-def register_topic(name: str, *, snapshot: str, shape: str = "", is_shared: bool = False) -> None:
-    _topics[name] = Topic(name, snapshot, shape, is_shared)
+def register_topic(name: str, *, snapshot: str, shape: str = "", is_shared: bool = False, is_personal: bool = False) -> None:
+    _topics[name] = Topic(name, snapshot, shape, is_shared, is_personal)
 
 
 def topic_for(topic: str) -> Topic | None:

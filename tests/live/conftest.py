@@ -35,6 +35,14 @@ def host_snapshot(actor: Actor, row_id: str) -> dict[str, Any]:
     return {"id": str(row.pk), "name": row.name, "version": row.version}
 
 
+def own_snapshot(actor: Actor) -> dict[str, Any]:
+    return {"results": [], "of": actor.label}
+
+
+def own_shape(actor: Actor, data: dict[str, Any]) -> dict[str, Any] | None:
+    return data if data["of"] == actor.label else None
+
+
 def shape(actor: Actor, data: dict[str, Any]) -> dict[str, Any]:
     return data if actor.sees_everything else {key: value for key, value in data.items() if key != "host"}
 
@@ -46,6 +54,7 @@ def own_topics(monkeypatch: pytest.MonkeyPatch) -> None:
     topics.register_topic("guests", snapshot=f"{here}.list_snapshot", shape=f"{here}.shape")
     topics.register_topic("guest", snapshot=f"{here}.row_snapshot", shape=f"{here}.shape")
     topics.register_topic("host", snapshot=f"{here}.host_snapshot")
+    topics.register_topic("consoles", snapshot=f"{here}.own_snapshot", shape=f"{here}.own_shape", is_personal=True)
 
 
 Connect = Callable[..., Awaitable[WebsocketCommunicator]]

@@ -10,13 +10,17 @@ from uuid import uuid4
 import pytest
 
 from live.shared import Snapshots, view_of
+from live.topics import Topic
 from tenants.actor import Actor
 
+GUESTS = Topic("guests", "", "", is_shared=False)
 MEMBER = Actor(label="mia", user_id=uuid4(), roles={uuid4(): "member"})
 
 
 def test_who_one_is_makes_no_other_view_and_what_one_may_does() -> None:
-    assert view_of(MEMBER) == view_of(replace(MEMBER, label="max", user_id=uuid4(), address="::1", request_id="1", token="t"))
+    assert view_of(MEMBER, GUESTS) == view_of(
+        replace(MEMBER, label="max", user_id=uuid4(), address="::1", request_id="1", token="t"), GUESTS
+    )
     others = [
         replace(MEMBER, user_id=None),
         replace(MEMBER, scope="read"),
@@ -27,7 +31,7 @@ def test_who_one_is_makes_no_other_view_and_what_one_may_does() -> None:
         replace(MEMBER, only_tenant=next(iter(MEMBER.roles))),
         replace(MEMBER, lacks_mfa=True),
     ]
-    assert len({view_of(actor) for actor in [MEMBER, *others]}) == 1 + len(others)
+    assert len({view_of(actor, GUESTS) for actor in [MEMBER, *others]}) == 1 + len(others)
 
 
 class Maker:

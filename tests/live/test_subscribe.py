@@ -10,6 +10,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from live import publish
+from tests.conftest import make_user
 from tests.sockets import WebsocketCommunicator
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,3 +128,16 @@ async def test_a_removed_guest_is_told(connect, make_guest, member):
         "version": 7,
         "data": {"id": str(guest.pk)},
     }
+
+
+async def test_what_is_somebodys_own_is_not_shared_with_others_of_the_same_role(connect, member, tenant):
+    """What many get alike is made once; a topic of one's own is not alike."""
+    twin = await database_sync_to_async(make_user)("twin", tenant=tenant, role="member")
+    both = {"mia": await connect(member), "twin": await connect(twin)}
+    for socket in both.values():
+        await socket.send_json_to({"subscribe": ["consoles"]})
+    for name, socket in both.items():
+        assert (await socket.receive_json_from(timeout=5))["data"]["of"] == name
+    await database_sync_to_async(publish.changed)("console", uuid4(), tenant_id=tenant.pk, version=1, data={"id": "1", "of": "mia"})
+    assert (await both["mia"].receive_json_from(timeout=5))["data"]["of"] == "mia"
+    assert await both["twin"].receive_nothing(timeout=0.3)
