@@ -13,5 +13,6 @@ urlpatterns = [
     path("<str:guest_id>/edit/", changes.edit, name="guest-edit"),
     path("<str:guest_id>/edit/effect/", changes.edit_effect, name="guest-edit-effect"),
     path("<str:guest_id>/transfer/", transfer.transfer, name="guest-transfer"),
+    path("<str:guest_id>/transfer/effect/", transfer.transfer_effect, name="guest-transfer-effect"),
     path("<str:guest_id>/delete/", changes.delete, name="guest-delete"),
 ]

@@ -6,7 +6,8 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.views.decorators.http import require_http_methods
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_safe
 
 from guests import selectors
 from guests.services.transfer import transfer_guest
@@ -14,11 +15,24 @@ from kvmweb.forms import KvmwebForm
 from kvmweb.requests import PageRequest, dialog, posted, to
 from tenants.gate import check_first
 from tenants.models import Tenant
+from tenants.quota.meters import effects_of
 from tenants.selectors import tenants_for
 
 
 class TransferForm(KvmwebForm):
     tenant = forms.ModelChoiceField(Tenant.objects.none(), label="Give it to", empty_label=None)
+
+
+@login_required
+@require_safe
+def transfer_effect(request: PageRequest, guest_id: str) -> HttpResponse:
+    """Under the choice of the tenant: its quota before and after."""
+    row = selectors.guest_for(request.actor, guest_id)
+    form = TransferForm(request.GET)
+    form.choose_from("tenant", tenants_for(request.actor, "guest.transfer").exclude(pk=row.tenant_id))
+    tenant = form.cleaned_data["tenant"] if form.is_valid() else None
+    size = {"guests": 1, "vcpus": row.vcpus, "memory_mib": row.memory_mib, "disk_gib": row.disk_gib}
+    return render(request, "quotas/_effect.html", {"effects": effects_of(request.actor, tenant, **size) if tenant else None})
 
 
 @login_required

@@ -128,6 +128,7 @@ PAGES: dict[tuple[str, str], Row] = {
     ("GET", "guests/<str:guest_id>/edit/"): Row("tenant reads"),
     ("GET", "guests/<str:guest_id>/edit/effect/"): Row("tenant reads", query="vcpus=2&memory_mib=512"),
     ("POST", "guests/<str:guest_id>/edit/"): Row("tenant writes", {"name": "$guest_name", "vcpus": 1, "memory_mib": 512}),
+    ("GET", "guests/<str:guest_id>/transfer/effect/"): Row("tenant reads", query="tenant=$tenant_id"),
     ("GET", "guests/<str:guest_id>/transfer/"): Row("owner reads"),
     # No tenant was chosen.
     ("POST", "guests/<str:guest_id>/transfer/"): Row("owner writes", but=dict.fromkeys(("owner", "operator", "admin"), 422)),

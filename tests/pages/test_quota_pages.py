@@ -77,6 +77,19 @@ def test_the_edit_form_changes_the_size_and_shows_the_effect_before(
     assert guest.vcpus == 3
 
 
+def test_giving_a_guest_away_shows_what_it_takes_there(
+    operator: User, owner: User, tenant: Tenant, other_tenant: Tenant, make_guest: MakeGuest, client_for: ClientFor
+) -> None:
+    guest = make_guest("web-1")
+    Quota.objects.create(tenant=other_tenant, guests=0)
+    path = f"/guests/{guest.pk}/transfer/effect/"
+    text = words(client_for(operator).get(path, {"tenant": other_tenant.pk}).content.decode())
+    assert "Uses 0 of 0, after this 1. That is 1 too much." in text
+    # Of a tenant that is not the asker's nothing is told.
+    for user, chosen in ((owner, other_tenant.pk), (operator, tenant.pk), (operator, ""), (operator, "x")):
+        assert words(client_for(user).get(path, {"tenant": chosen}).content.decode()) == ""
+
+
 def test_the_size_of_a_running_guest_is_shown_and_not_taken(member: User, make_guest: MakeGuest, client_for: ClientFor) -> None:
     guest, client = make_guest("web-1", state="running"), client_for(member)
     assert "Shut it down to change" in client.get(f"/guests/{guest.pk}/edit/").content.decode()
