@@ -59,6 +59,11 @@ class Shell:
         return why_not_anywhere(self.actor, "guest.create")
 
     @property
+    def why_not_bulk(self) -> str:
+        """For the bar under selected guests; each guest answers for itself where somebody may something somewhere."""
+        return why_not_anywhere(self.actor, "guest.bulk")
+
+    @property
     def own_tenant(self) -> UUID | None:
         """Of somebody who belongs to one and sees no other: its page is "my tenant"."""
         return next(iter(self.actor.names)) if len(self.actor.names) == 1 and not self.actor.sees_everything else None
