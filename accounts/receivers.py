@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -17,6 +18,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts.guard import guesser
+from accounts.middleware import LOGGED_IN_AT
 from accounts.sessions import end_sessions
 from tenants import audit, mfa
 from tenants.actor import actor_for
@@ -33,9 +35,15 @@ def record(request: HttpRequest | None, user: User, operation: str, *, message: 
     audit.record(actor, operation, outcome, message=message, details=details)
 
 
+def record_nobody(request: HttpRequest, message: str) -> None:
+    """A login that failed before anybody said who it is."""
+    audit.record(guesser(request, "oidc"), "login", REFUSED, message=message)
+
+
 # -- logging in and out ---------------------------------------------------------------------------------------------------------------
 @receiver(user_logged_in)
 def on_login(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+    request.session[LOGGED_IN_AT] = time.time()
     record(request, user, "login", message=_how(request, user))
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from requests import RequestException
 
 from accounts import oidc
-from accounts.receivers import record
+from accounts.receivers import record, record_nobody
 from accounts.views.account import own_user
 from kvmweb.requests import PageRequest
 
@@ -39,6 +39,10 @@ def callback(request: HttpRequest) -> HttpResponse:
         response: HttpResponse = oidc.Callback.adapter_view(oidc.OidcAdapter)(request)
     except SocialApp.DoesNotExist as error:
         raise Http404 from error
+    except (KeyError, ValueError) as error:
+        # Its configuration or its answer lacks what every provider must have.
+        record_nobody(request, f"The answer of the provider could not be read: {type(error).__name__} {error}")
+        return render(request, "socialaccount/authentication_error.html", status=502)
     return response
 
 

@@ -29,6 +29,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = False
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 # accounts.throttle counts instead, in the database; allauth would count in the cache of each process.
 ACCOUNT_RATE_LIMITS = False

@@ -128,6 +128,19 @@ def test_last_seen_is_written_once_a_minute(admin: User, log_in: LogIn, monkeypa
     assert row.ip == "203.0.113.77"
 
 
+def test_a_session_ends_twelve_hours_after_the_login_however_busy_it_is(admin: User, log_in: LogIn) -> None:
+    client = log_in("ada")
+    session = client.session
+    session["logged_in_at"] -= 12 * 3600 - 60
+    session.save()
+    assert client.get("/account/").status_code == 200
+    session["logged_in_at"] -= 120
+    session.save()
+    assert client.get("/api/v1/me/").status_code == 401
+    assert client.get("/account/").status_code == 302
+    assert not Session.objects.filter(session_key=session.session_key).exists()
+
+
 def test_a_session_that_came_another_way_is_listed_too(admin: User, client_for: Callable[[User], Client]) -> None:
     client = client_for(admin)
     client.get("/account/")
