@@ -4,7 +4,7 @@ from django.contrib.admin.apps import SimpleAdminConfig
 
 
 class KvmwebAdminConfig(SimpleAdminConfig):
-    """Every app's admin.py is imported with the URLs: worker, watcher and beat have none, and would carry the services of all apps for it."""
+    """Every app's admin.py is imported with the URLs: worker, watcher and beat have none, and would carry all services for it."""
 
     default_site = "kvmweb.admin_site.KvmwebAdminSite"
 
