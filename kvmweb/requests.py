@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
@@ -32,6 +33,11 @@ def dialog(request: HttpRequest, template: str, context: dict[str, Any], *, refu
 def posted(request: HttpRequest) -> QueryDict | None:
     """The data of a form: also an empty POST binds it."""
     return request.POST if request.method == "POST" else None
+
+
+def link_to(request: HttpRequest, path: str) -> str:
+    """For links that are sent on: below the installation's own name, or else the one this request was made to."""
+    return settings.PUBLIC_URL + path if settings.PUBLIC_URL else request.build_absolute_uri(path)
 
 
 def to(request: HttpRequest, url: str) -> HttpResponse:

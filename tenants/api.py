@@ -7,6 +7,7 @@ from uuid import UUID
 
 from rest_framework.response import Response
 
+from kvmweb.requests import link_to
 from kvmweb.rest.pagination import keyset_page
 from kvmweb.rest.schema import page_of
 from kvmweb.rest.views import ApiView, endpoint
@@ -131,7 +132,7 @@ class InvitationsView(TenantBase):
         """Make a link that lets one person in. The answer is the only place that shows it."""
         body = self.body
         created = services.invite(self.actor, self.row, role=body["role"], for_whom=body["note"], expires_at=body["expires_at"])
-        url = self.request.build_absolute_uri(created.path)
+        url = link_to(self.request._request, created.path)
         return Response({**payload.invitation_payload(created.invitation), "url": url}, status=201)
 
 

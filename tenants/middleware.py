@@ -53,5 +53,6 @@ class ActorMiddleware:
         if not actor or not actor.viewing_as or name in WHILE_VIEWING:
             return None
         reason = why_not_while_viewing(actor)
-        audit.record(actor, "tenant.view_as", AuditEntry.Outcome.REFUSED, message=f"{request.method} {request.path}: {reason}")
+        # The page's name, not its path, which may hold the secret of an invitation.
+        audit.record(actor, "tenant.view_as", AuditEntry.Outcome.REFUSED, message=f"{request.method} {name}: {reason}")
         return refusal(request, NotAllowed(reason))

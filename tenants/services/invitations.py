@@ -117,7 +117,7 @@ def accept_invitation(actor: Actor, target: None, invitation: Invitation) -> Ten
 
 def join(invitation: Invitation, *, username: str, password: str, address: str = "") -> User:
     """Make an account and accept with it: both or neither. Raises InvalidInput when the name is taken or the password too weak."""
-    user = User(username=username)
+    user = User(username=User.normalize_username(username))
     user.set_password(password)
     problems = {"username": _why_not_username(user), "password": _why_not_password(user, password)}
     if any(problems.values()):

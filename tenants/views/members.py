@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from kvmweb.requests import PageRequest, dialog, posted, to
+from kvmweb.requests import PageRequest, dialog, link_to, posted, to
 from tenants import selectors
 from tenants.forms import ConfirmForm, InviteForm, MemberForm, RoleForm
 from tenants.gate import check_first
@@ -93,7 +93,7 @@ def add_invitation(request: PageRequest, tenant_id: UUID) -> HttpResponse:
     if form.is_valid():
         with form.showing_refusals():
             created = invite(request.actor, tenant, **form.arguments())
-            context |= {"invitation": created.invitation, "url": request.build_absolute_uri(created.path)}
+            context |= {"invitation": created.invitation, "url": link_to(request, created.path)}
             response = dialog(request, "tenants/_invited.html", context)
             response["Cache-Control"] = "no-store"
             return response

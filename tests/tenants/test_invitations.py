@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -47,6 +48,12 @@ def test_rest_shows_the_link_once(owner: User, tenant: Tenant, api_for: Api) -> 
     assert api_for(owner).delete(f"{path}{row.pk}/").status_code == 204
     assert api_for(owner).delete(f"{path}{row.pk}/").status_code == 409
     assert api_for(owner).get(path).json()["results"][0]["state"] == "withdrawn"
+
+
+def test_the_link_begins_with_the_installations_own_name(owner: User, tenant: Tenant, api_for: Api, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://vm.example.org"
+    made = api_for(owner).post(f"/api/v1/tenants/{tenant.pk}/invitations/", {"role": "viewer"}, HTTP_HOST="127.0.0.1")
+    assert made.json()["url"].startswith("https://vm.example.org/invite/")
 
 
 @pytest.mark.parametrize(("person", "status"), [("viewer", 403), ("member", 403), ("auditor", 403), ("stranger", 404), ("operator", 201)])

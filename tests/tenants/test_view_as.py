@@ -19,8 +19,10 @@ from guests.models import Guest
 from hosts.models import Host
 from kvmweb.errors import NotAllowed
 from live.topics import take_snapshot
+from tenants.actor import actor_for
 from tenants.middleware import session_actor
 from tenants.models import AuditEntry, Membership, Tenant, User
+from tenants.services.invitations import invite
 from tenants.sessions import VIEWS_AS, actor_of_session
 
 pytestmark = pytest.mark.django_db
@@ -201,3 +203,14 @@ def test_an_open_console_closes_when_its_session_begins_to_view(
     assert lost_rights([replace(grant, mode="view")]) == {}
     client.post("/tenants/stop-viewing/")
     assert lost_rights([grant]) == {}
+
+
+def test_the_record_of_a_refused_page_does_not_hold_the_link_it_was_asked_by(
+    admin: User, owner: User, tenant: Tenant, client_for: ClientFor
+) -> None:
+    link = invite(actor_for(owner), tenant, role="viewer").path
+    client = viewing(client_for(admin), tenant)
+    assert client.post(link).status_code == 403
+    entry = AuditEntry.objects.filter(outcome="refused").latest("pk")
+    assert "POST invitation" in entry.message
+    assert link.split("/")[2] not in entry.message
