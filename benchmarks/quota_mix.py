@@ -1,4 +1,4 @@
-"""Sixteen people create, resize, delete, start, give away and end jobs in two tenants at once: nothing is ever over, and the sums stay true.
+"""Sixteen people create, resize, delete, start, give away and end jobs in two tenants at once: never over a limit, and the sums stay true.
 
     .venv/bin/python benchmarks/quota_mix.py postgres --seconds 40
     .venv/bin/python benchmarks/quota_mix.py sqlite
