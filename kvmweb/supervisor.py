@@ -366,6 +366,7 @@ def main() -> int:
             lock.truncate(0)
             return 0
         os.environ["KVMWEB_DATA_DIR"] = str(place.data_dir)
+        os.environ.pop("KVMWEB_ADMIN_PASSWORD", None)  # for the set-up only, and /proc shows environments
         # glibc gives threads arenas of their own, up to eight per CPU, and keeps what they once used.
         os.environ.setdefault("MALLOC_ARENA_MAX", "2")
         asyncio.run(Supervisor(place, programs(place)).run())
