@@ -20,6 +20,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import parse_cookie
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 from websockify.websocket import WebSocketWantReadError, WebSocketWantWriteError
 from websockify.websocketproxy import ProxyRequestHandler
 from websockify.websockifyserver import CompatibleWebSocket
@@ -197,7 +198,13 @@ class ConsoleHandler(ProxyRequestHandler):
             self.headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
         ticket = next((name[len(TICKET_PREFIX) :] for name in offered if name.startswith(TICKET_PREFIX)), "")
         cookie = parse_cookie(self.headers.get("Cookie", "")).get(settings.SESSION_COOKIE_NAME, "")
-        return Request(kind=path["kind"], guest_id=path["guest_id"], ticket=ticket, session_key=cookie, address=self.client_address[0])
+        return Request(kind=path["kind"], guest_id=path["guest_id"], ticket=ticket, session_key=cookie, address=self._address())
+
+    def _address(self) -> str:
+        """The viewer's, also behind proxies we trust: as on the product's own port."""
+        peer, proxies = str(self.client_address[0]), _TrustedHosts(settings.TRUSTED_PROXIES)
+        forwarded = self.headers.get("X-Forwarded-For", "")
+        return proxies.get_trusted_client_address(forwarded)[0] if forwarded and peer in proxies else peer
 
     def new_websocket_client(self) -> None:
         # What the handshake needed goes: a console may be idle for hours, and there may be hundreds.

@@ -23,6 +23,7 @@ PLACES = (
     ("Virtual machines", "/guests/", "monitor"),
     ("Hosts", "/hosts/", "server"),
     ("Images", "/images/", "disc-3"),
+    ("Open consoles", "/consoles/", "monitor-play"),
     ("Jobs", "/jobs/", "list-checks"),
     ("Quota requests", "/quota-requests/", "gauge"),
     ("Ask for a larger quota", "/quota-requests/new/", "gauge"),
