@@ -19,7 +19,8 @@ class AuditView(ApiView):
     def get(self) -> Any:
         """Who did what, or was refused it: newest first."""
         rows = reading.entries(self.actor, serializers.filter_from(self.query))
-        page = keyset_page(rows.order_by(*serializers.AUDIT_ORDERINGS[self.query["ordering"]]), self.request, self.query)
+        rows = rows.order_by(*serializers.AUDIT_ORDERINGS[self.query["ordering"]])
+        page = keyset_page(rows, self.request, self.query)
         return page.answer([reading.audit_payload(self.actor, row) for row in page.rows])
 
 
