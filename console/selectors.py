@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
-from console.models import ConsoleSession
+from console.models import ConsoleSession, ConsoleSessionQuerySet
 from tenants.actor import Actor
 from tenants.models import Membership
 
 
-def open_consoles(actor: Actor) -> QuerySet[ConsoleSession]:
+def open_consoles(actor: Actor) -> ConsoleSessionQuerySet:
     """With what `payload.session_payload` needs."""
     return with_people(ConsoleSession.objects.visible_to(actor).open())
 
@@ -21,7 +21,7 @@ def console_for(actor: Actor, session_id: UUID | str) -> ConsoleSession:
     return with_people(ConsoleSession.objects.open()).get_visible(actor, session_id)
 
 
-def with_people(rows: QuerySet[ConsoleSession]) -> QuerySet[ConsoleSession]:
+def with_people(rows: ConsoleSessionQuerySet) -> ConsoleSessionQuerySet:
     """`is_outsider`: no member of the guest's tenant, so somebody who runs the installation."""
     is_member = Membership.objects.filter(user_id=OuterRef("user_id"), tenant_id=OuterRef("guest__tenant_id"))
     return rows.select_related("user", "guest__tenant").annotate(is_outsider=~Exists(is_member))
