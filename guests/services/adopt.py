@@ -17,7 +17,7 @@ from jobs.models import Job
 from jobs.services import submit
 from kvmweb.errors import InvalidInput, NotFound
 from tenants.actor import Actor
-from tenants.gate import operation
+from tenants.gate import note, operation
 from tenants.models import Tenant
 from tenants.quota import reserve
 
@@ -46,6 +46,7 @@ def adopt_guest(actor: Actor, tenant: Tenant, host: Host, domain_uuid: UUID | st
         state_since=timezone.now(),
         observed_at=timezone.now(),
     )
+    note(about=guest)
     UnmanagedGuest.objects.filter(pk=found.pk).delete()
     job = submit(
         actor,

@@ -22,7 +22,7 @@ from kvmweb.errors import InvalidInput
 from storage.models import Image, Volume
 from storage.payload import why_not_ready
 from tenants.actor import Actor
-from tenants.gate import operation
+from tenants.gate import note, operation
 from tenants.models import Tenant
 from tenants.quota import reserve
 
@@ -39,6 +39,7 @@ def create_guests(actor: Actor, tenant: Tenant, request: CreateGuest) -> Created
     check_names_free(tenant, names)
     place = choose_place(actor, tenant, request)
     guests = tuple(_write_guest(actor, tenant, request, name=name, place=place) for name in names)
+    note(about=guests[0] if count == 1 else None, message="" if count == 1 else f"{count} guests, {names[0]} to {names[-1]}")
     return CreatedGuests(guests, _submit_jobs(actor, tenant, request, guests=guests, placement=place.reason))
 
 

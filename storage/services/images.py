@@ -23,7 +23,7 @@ from storage.recipe_list import RECIPES, Recipe
 from storage.selectors import guests_from
 from storage.usage import gib_of_image
 from tenants.actor import Actor
-from tenants.gate import operation
+from tenants.gate import note, operation
 from tenants.models import Tenant
 from tenants.quota import hold, reserve
 
@@ -112,6 +112,7 @@ def _import(actor: Actor, tenant: Tenant | None, asked: _Import) -> tuple[Image,
     _check_name_free(tenant, asked.columns["name"])
     sizes = {"virtual_size_bytes": facts.virtual_size_bytes, "size_bytes": size_bytes}
     image = Image.objects.create(tenant=tenant, format=facts.format, **sizes, **asked.columns)
+    note(about=image)
     args = {"image_id": str(image.pk), "file_name": asked.file_name, "declared": facts.format, "checksum": asked.checksum}
     return image, _submit(actor, image, "image.import", title=f"Import image {image.name}", args=args)
 
@@ -161,6 +162,7 @@ def _build(actor: Actor, target: None, recipe: str) -> tuple[Image, Job]:
     if image is None:
         _check_name_free(None, known.image_name)
         image = Image.objects.create(**_columns(known), state=Image.State.BUILDING)
+    note(about=image)
     args = {"image_id": str(image.pk), "recipe": recipe}
     job = _submit(actor, image, "image.build", title=f"Build image {image.name}", args=args)
     Image.objects.filter(pk=image.pk).update(state=Image.State.BUILDING, state_reason="")
