@@ -12,7 +12,7 @@ from kvmweb import fields, key_rotation, secrets_store
 
 class Command(BaseCommand):
     help = (
-        "Make a new key for encrypted fields and seal everything with it. Nothing stops meanwhile. When it was interrupted, run it again: it "
+        "Make a new key for encrypted fields and seal everything with it. Nothing stops meanwhile. Interrupted, run it again: it "
         "goes on. The old keys are kept, so that backups can be read, until you run it with --retire."
     )
 
