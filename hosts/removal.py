@@ -117,7 +117,7 @@ def take_off_list(host: Host) -> None:
 
 def _volumes_of(host: Host) -> Any:
     volume = host.pools.model._meta.get_field("volumes").related_model
-    return volume.objects.filter(pool__host=host)
+    return volume._default_manager.filter(pool__host=host)
 
 
 def _some(count: int, noun: str) -> str:

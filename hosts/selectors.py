@@ -40,7 +40,7 @@ def allocation(hosts: Iterable[Host], *, with_unmanaged: bool = True) -> dict[UU
     ids = [host.pk for host in hosts]
     found = {pk: Allocation(0, 0, 0, 0, unmanaged) for pk, unmanaged in _unmanaged_on(ids, count=with_unmanaged).items()}
     # From the guests' own table, which the rooms above own: a join from the hosts would read every guest's row.
-    guests = Host._meta.get_field("guests").related_model.objects.filter(host_id__in=ids).order_by()
+    guests = Host._meta.get_field("guests").related_model._default_manager.filter(host_id__in=ids).order_by()
     for line in guests.values("host_id", "is_missing", "state").annotate(n=Count("*"), cpus=Sum("vcpus"), mib=Sum("memory_mib")):
         before = found[line["host_id"]]
         is_there = not line["is_missing"]

@@ -21,7 +21,7 @@ from kvmweb.rest.body_limit import BodyLimit  # noqa: E402
 from kvmweb.routing import websocket  # noqa: E402
 from kvmweb.static_files import with_static_files  # noqa: E402
 
-http = BodyLimit(WSGIMiddleware(answering_first(django_app), workers=settings.WEB_THREADS))  # type: ignore[arg-type]
+http = BodyLimit(WSGIMiddleware(answering_first(django_app), workers=settings.WEB_THREADS))
 served = ProtocolTypeRouter({"http": with_static_files(http), "websocket": websocket})
 # Here rather than in uvicorn's options, whose default believes every process of this machine: the address is in the audit trail.
 application = ProxyHeadersMiddleware(served, settings.TRUSTED_PROXIES)

@@ -92,7 +92,8 @@ def _gone_is_not_found(target: models.Model | None) -> Iterator[None]:
     try:
         yield
     except ObjectDoesNotExist as error:
-        if target is not None and isinstance(error, type(target).DoesNotExist):
+        of_target: Any = type(target)
+        if target is not None and isinstance(error, of_target.DoesNotExist):
             raise NotFound from error
         raise
 

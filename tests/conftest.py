@@ -27,7 +27,7 @@ def _flush(operations: BaseDatabaseOperations, statements: list[str], really: An
     really(operations, [*triggers.drop_statements(operations.connection.vendor), *statements])
 
 
-BaseDatabaseOperations.execute_sql_flush = _flush
+BaseDatabaseOperations.execute_sql_flush = _flush  # type: ignore[assignment, method-assign]
 
 
 def make_user(username: str, *, system_role: str = "", tenant: Tenant | None = None, role: str = "") -> User:

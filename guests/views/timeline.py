@@ -8,8 +8,8 @@ from guests.models import Guest
 from jobs.models import Job
 from jobs.selectors import job_list
 from tenants.actor import Actor
-from tenants.models import AuditEntry
 from tenants.audit import reading
+from tenants.models import AuditEntry
 
 TONE = {"succeeded": "ok", "failed": "bad", "needs_attention": "bad", "refused": "bad"}
 ICON = {"succeeded": "circle-check", "failed": "circle-x", "cancelled": "circle-minus", "needs_attention": "triangle-alert"}

@@ -20,7 +20,9 @@ class Tenant(models.Model):
     name = models.CharField(max_length=63, unique=True)
     description = models.TextField(blank=True)
     is_active = models.BooleanField(default=True)
-    require_mfa = models.BooleanField("second factor required", default=False, help_text="Its people see nothing until they have set one up.")
+    require_mfa = models.BooleanField(
+        "second factor required", default=False, help_text="Its people see nothing until they have set one up."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="tenants")
 

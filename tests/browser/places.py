@@ -41,7 +41,22 @@ FIXED = {
     "admin-audit": "/admin/tenants/auditentry/",
     "admin-tokens": "/admin/tenants/apitoken/",
 }
-TENANT_HAS = ("overview", "guests", "guest-create", "images", "jobs", "quota-requests", "tenants", "access", "permissions", "password", "account", "two-factor", "sessions", "ssh-keys")
+TENANT_HAS = (
+    "overview",
+    "guests",
+    "guest-create",
+    "images",
+    "jobs",
+    "quota-requests",
+    "tenants",
+    "access",
+    "permissions",
+    "password",
+    "account",
+    "two-factor",
+    "sessions",
+    "ssh-keys",
+)
 LOOK_UP = """async () => {
   const first = async (path) => (await (await fetch(`/api/v1/${path}`)).json()).results[0]?.id;
   const asked = ["guests/?search=web-01", "guests/?search=hello", "hosts/", "jobs/", "tenants/"];

@@ -90,7 +90,7 @@ def test_a_tenant_learns_that_an_operator_looks_but_not_who_and_from_where(
     assert seen is not None
     assert (seen["user"], seen["address"]) == ({"id": None, "name": "an operator"}, "")
     assert "olga" not in str(seen)
-    assert for_actor(operator_actor, payload)["user"]["name"] == "olga"  # type: ignore[index]
+    assert for_actor(operator_actor, payload)["user"]["name"] == "olga"
 
 
 def test_a_published_console_reaches_only_who_may_see_it(

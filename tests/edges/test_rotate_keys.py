@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
 from django.core.management import CommandError, call_command
-from django.db import connection, models
+from django.db import connection
 
 from guests.models import CloudInit
 from kvmweb import fields, key_rotation, secrets_store
@@ -33,18 +33,18 @@ def age(path: Path) -> None:
 
 
 @pytest.fixture
-def rows(keys: Path, make_guest: Any, member: User) -> list[models.Model]:
+def rows(keys: Path, make_guest: Any, member: User) -> list[Any]:
     """Sealed in a column of its own, in a JSON column, and in the JSON of another app."""
     from allauth.mfa.models import Authenticator
 
     guests = [make_guest(f"g{number}") for number in range(5)]
-    made: list[models.Model] = [CloudInit.objects.create(guest=guest, user_data=f"{SECRET} {guest.name}") for guest in guests]
+    made: list[Any] = [CloudInit.objects.create(guest=guest, user_data=f"{SECRET} {guest.name}") for guest in guests]
     record = IdempotencyRecord.objects.create(user=member, key="k", body_hash="x", status=200, answer=fields.seal_text(SECRET))
     totp = Authenticator.objects.create(user=member, type="totp", data={"secret": fields.seal_text(SECRET)})
     return [*made, record, totp]
 
 
-def readable(rows: list[models.Model]) -> bool:
+def readable(rows: list[Any]) -> bool:
     for row in rows:
         row.refresh_from_db()
     *guests, record, totp = rows
@@ -61,7 +61,7 @@ def opened_by(key: str) -> int:
     return sum(key_rotation._opens(Fernet(key), token) for token in stored())
 
 
-def test_everything_is_sealed_with_the_new_key_and_old_backups_still_open(keys: Path, rows: list[models.Model]) -> None:
+def test_everything_is_sealed_with_the_new_key_and_old_backups_still_open(keys: Path, rows: list[Any]) -> None:
     old, backup = fields.keys()[0], stored()
     call_command("rotate_keys")
     new = fields.keys()[0]
@@ -71,7 +71,7 @@ def test_everything_is_sealed_with_the_new_key_and_old_backups_still_open(keys: 
     assert all(fields.open_text(token).startswith(SECRET) for token in backup)
 
 
-def test_retiring_deletes_the_old_key_and_only_then_old_backups_are_lost(keys: Path, rows: list[models.Model]) -> None:
+def test_retiring_deletes_the_old_key_and_only_then_old_backups_are_lost(keys: Path, rows: list[Any]) -> None:
     backup = stored()
     call_command("rotate_keys")
     with pytest.raises(CommandError, match="Wait until it is 60 s old"):
@@ -86,7 +86,7 @@ def test_retiring_deletes_the_old_key_and_only_then_old_backups_are_lost(keys: P
 
 @pytest.mark.parametrize("stops_after", range(7))
 def test_an_interrupted_rotation_loses_nothing_and_goes_on(
-    stops_after: int, keys: Path, rows: list[models.Model], monkeypatch: pytest.MonkeyPatch
+    stops_after: int, keys: Path, rows: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace, done = key_rotation._replace, []
 
@@ -108,7 +108,7 @@ def test_an_interrupted_rotation_loses_nothing_and_goes_on(
     assert readable(rows)
 
 
-def test_a_row_that_changes_meanwhile_keeps_its_change(keys: Path, rows: list[models.Model], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_changes_meanwhile_keeps_its_change(keys: Path, rows: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     replace = key_rotation._replace
 
     def changed_before(model: Any, column: Any, pk: Any, *, old: str, new: str) -> bool:
@@ -122,7 +122,7 @@ def test_a_row_that_changes_meanwhile_keeps_its_change(keys: Path, rows: list[mo
     assert opened_by(fields.keys()[0]) == len(rows)
 
 
-def test_what_no_key_opens_is_named_and_the_old_keys_stay(keys: Path, rows: list[models.Model]) -> None:
+def test_what_no_key_opens_is_named_and_the_old_keys_stay(keys: Path, rows: list[Any]) -> None:
     foreign = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     with connection.cursor() as cursor:
         cursor.execute(

@@ -32,7 +32,9 @@ def both(owner: User, other_tenant: Tenant) -> Actor:
     return actor_for(owner)
 
 
-def test_the_guest_moves_with_its_disks_and_what_it_counts(both: Actor, make_guest: MakeGuest, tenant: Tenant, other_tenant: Tenant) -> None:
+def test_the_guest_moves_with_its_disks_and_what_it_counts(
+    both: Actor, make_guest: MakeGuest, tenant: Tenant, other_tenant: Tenant
+) -> None:
     guest = make_guest(vcpus=2, memory_mib=1024)
     transfer_guest(both, guest, other_tenant)
     guest.refresh_from_db()
@@ -95,7 +97,9 @@ def test_the_others_quota_counts(both: Actor, make_guest: MakeGuest, tenant: Ten
 
 def test_not_while_a_job_runs(both: Actor, make_guest: MakeGuest, other_tenant: Tenant) -> None:
     guest = make_guest()
-    Job.objects.create(kind="guest.start", title="Start guest web-1", actor_label="x", target_id=guest.pk, target_name="web-1", state="running")
+    Job.objects.create(
+        kind="guest.start", title="Start guest web-1", actor_label="x", target_id=guest.pk, target_name="web-1", state="running"
+    )
     with pytest.raises(Busy):
         transfer_guest(both, guest, other_tenant)
 
@@ -107,7 +111,9 @@ def test_a_taken_name_is_refused(both: Actor, make_guest: MakeGuest, other_tenan
         transfer_guest(both, guest, other_tenant)
 
 
-def test_a_private_image_it_stands_on_is_named(both: Actor, make_guest: MakeGuest, tenant: Tenant, other_tenant: Tenant, pool: Pool) -> None:
+def test_a_private_image_it_stands_on_is_named(
+    both: Actor, make_guest: MakeGuest, tenant: Tenant, other_tenant: Tenant, pool: Pool
+) -> None:
     guest = make_guest()
     image = Image.objects.create(name="secret-sauce", tenant=tenant, kind="disk", state="ready")
     base = Volume.objects.create(pool=pool, name="base", purpose="base", format="qcow2", image=image)
@@ -174,7 +180,9 @@ def test_rest_and_page(
     assert guest.tenant == tenant
 
 
-def test_a_foreign_tenant_looks_like_a_missing_one(owner: User, make_guest: MakeGuest, other_tenant: Tenant, api_for: Callable[..., APIClient]) -> None:
+def test_a_foreign_tenant_looks_like_a_missing_one(
+    owner: User, make_guest: MakeGuest, other_tenant: Tenant, api_for: Callable[..., APIClient]
+) -> None:
     path = f"/api/v1/guests/{make_guest().pk}/transfer/"
     foreign = api_for(owner).post(path, {"tenant": str(other_tenant.pk)})
     missing = api_for(owner).post(path, {"tenant": "11111111-1111-1111-1111-111111111111"})

@@ -176,7 +176,7 @@ def test_failed_import_gives_its_quota_back_and_its_retry_reserves_again(qemu_im
     Quota.objects.create(tenant=tenant, image_gib=3)
     for name in ("a", "b"):
         qemu_img(f"{name}.qcow2", "-f", "qcow2", size="2G")
-    image, job = import_image(operator_actor, tenant, name="a", kind="disk", file_name="a.qcow2")
+    _, job = import_image(operator_actor, tenant, name="a", kind="disk", file_name="a.qcow2")
     (settings.IMPORT_DIR / "a.qcow2").rename(settings.IMPORT_DIR / "away")
     assert run_inline(job).state == JobState.FAILED
     assert usage_of(tenant.pk)["image_gib"] == 0

@@ -95,9 +95,9 @@ def test_lists_follow_the_choice_and_the_url_says_so(owner: User, tenant: Tenant
         assert own in page or path == "/"
         assert foreign not in page
     choose(client, None)
-    page = client.get("/guests/")
-    assert page.status_code == 200
-    assert "other-1" in page.content.decode()
+    every = client.get("/guests/")
+    assert every.status_code == 200
+    assert "other-1" in every.content.decode()
 
 
 def test_a_shared_url_shows_the_same_to_both(

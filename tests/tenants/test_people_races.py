@@ -57,7 +57,7 @@ def test_two_owners_who_go_at_once_do_not_both_go(how: str, tenant: Tenant) -> N
         if how == "remove":
             raised = at_once(lambda: remove_member(actors[0], tenant, bob), lambda: remove_member(actors[1], tenant, ann))  # noqa: B023
         else:
-            raised = at_once(*(lambda actor=actor: leave_tenant(actor, tenant) for actor in actors))  # type: ignore[misc]
+            raised = at_once(*(lambda actor=actor: leave_tenant(actor, tenant) for actor in actors))
         assert owners(tenant) == 1
         assert sorted(error.code for error in raised if error) == ["last_owner"]
 
@@ -81,7 +81,7 @@ def test_guests_that_come_at_once_never_exceed_the_quota(
     Quota.objects.create(tenant=other_tenant, guests=3)
     guests = [make_guest(f"web-{number}") for number in range(8)]
     actor = actor_for(operator)
-    raised = at_once(*(lambda guest=guest: transfer_guest(actor, guest, other_tenant) for guest in guests))  # type: ignore[misc]
+    raised = at_once(*(lambda guest=guest: transfer_guest(actor, guest, other_tenant) for guest in guests))
     assert usage_of(other_tenant.pk)["guests"] == 3
     assert [error.code for error in raised if error] == ["quota_exceeded"] * 5
     assert usage_of(tenant.pk)["guests"] == 5

@@ -13,11 +13,11 @@ from tenants.policy import ABOUT_PEOPLE, words_for
 
 HEAD = """# Permissions
 
-Made by `manage.py permissions_reference` from `tenants/policy.py`, the one table that services, REST, sockets, consoles and buttons read. The
-same is in the product at `/tenants/permissions/`, and what one person may do, and why, at `/tenants/access/`.
+Made by `manage.py permissions_reference` from `tenants/policy.py`, the one table that services, REST, sockets, consoles and buttons
+read. The same is in the product at `/tenants/permissions/`, and what one person may do, and why, at `/tenants/access/`.
 
-*viewer*, *member* and *owner* are roles in one tenant. *auditor*, *operator* and *admin* are roles over the whole installation: operators and
-admins may in every tenant what owners may; auditors see everything and change nothing. Whoever may not see a thing is told it does not
+*viewer*, *member* and *owner* are roles in one tenant. *auditor*, *operator* and *admin* are roles over the whole installation: operators
+and admins may in every tenant what owners may; auditors see everything and change nothing. Whoever may not see a thing is told it does not
 exist (404); whoever sees it and may not change it is told which role may (403).
 
 An API token does at most what its user may. Scope `read` changes nothing. Scope `operate` does what viewers, members and owners do, except
