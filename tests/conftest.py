@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,19 @@ from tenants.audit import triggers
 from tenants.models import ApiToken, Membership, SystemRole, Tenant, User
 
 PASSWORD = "correct horse battery"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """KVMWEB_TESTS=database: only tests that touch the database of the settings; the others say the same on any."""
+    if os.environ.get("KVMWEB_TESTS") != "database":
+        return
+    others = [item for item in items if not _touches_database(item)]
+    items[:] = [item for item in items if _touches_database(item)]
+    config.hook.pytest_deselected(items=others)
+
+
+def _touches_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or bool({"db", "transactional_db"} & set(getattr(item, "fixturenames", ())))
 
 
 def _flush(operations: BaseDatabaseOperations, statements: list[str], really: Any = BaseDatabaseOperations.execute_sql_flush) -> None:
