@@ -1,9 +1,13 @@
 """Settings of the tests: the fake hypervisor, in-memory channel layer, fast hashes, tasks recorded instead of sent."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("KVMWEB_DATA_DIR", tempfile.mkdtemp(prefix="kvmweb-test-"))
+if "KVMWEB_DATA_DIR" not in os.environ:
+    os.environ["KVMWEB_DATA_DIR"] = tempfile.mkdtemp(prefix="kvmweb-test-")
+    atexit.register(shutil.rmtree, os.environ["KVMWEB_DATA_DIR"], ignore_errors=True)
 
 from kvmweb.settings.base import *  # noqa: F403
 
