@@ -8,4 +8,4 @@ HYPERVISOR_PACKAGES=(
 # What requirements-ldap.txt is built with.
 LDAP_PACKAGES=(libldap2-dev libsasl2-dev)
 IMAGE_PACKAGES=(mmdebstrap grub-common grub-pc-bin e2fsprogs)
-TEST_PACKAGES=(postgresql chromium slapd ldap-utils "${LDAP_PACKAGES[@]}")
+TEST_PACKAGES=(postgresql chromium tesseract-ocr procps slapd ldap-utils "${LDAP_PACKAGES[@]}")
