@@ -7,14 +7,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts.sessions import end_sessions
 from console.live import list_snapshot
 from console.models import LEASE, ConsoleSession
 from console.payload import for_actor, session_payload
 from console.selectors import with_people
+from console.tickets import hash_of
 from guests.models import Guest
 from tenants.actor import Actor
 from tenants.models import AuditEntry, User
@@ -126,3 +129,19 @@ def test_the_page_of_a_member_says_why_they_cannot_close_it(open_for: Any, clien
     client = client_for(member)
     assert "role owner" in client.get("/consoles/").content.decode()
     assert client.post(f"/consoles/{row.pk}/kick/").status_code == 403
+
+
+@pytest.mark.parametrize("how", ["log out", "end from elsewhere", "disappear"])
+def test_a_login_that_ends_takes_its_consoles_with_it(how: str, open_for: Any, client_for: Callable[[User], Client], member: User) -> None:
+    """Also those that showed no cookie, as through a gateway under another name: nothing else tells them from the other logins'."""
+    client, other = client_for(member), client_for(member)
+    for each in (client, other):
+        each.get("/guests/")
+    rows = [open_for(member, login_hash=hash_of(str(each.session.session_key))) for each in (client, other)]
+    if how == "log out":
+        client.post("/logout/")
+    elif how == "end from elsewhere":
+        end_sessions(member, keep=other.session.session_key)
+    else:
+        Session.objects.get(session_key=client.session.session_key).delete()
+    assert [bool(ConsoleSession.objects.get(pk=row.pk).revoked_at) for row in rows] == [True, False]
