@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -33,6 +33,18 @@ def field_keys_file(data_dir: Path) -> Path:
     """Fernet keys for encrypted fields, newest first, one a line. See `kvmweb.key_rotation`."""
     read_or_create(data_dir, "field_keys", value=Fernet.generate_key().decode())
     return data_dir / "secrets" / "field_keys"
+
+
+def keep_database_private(path: Path) -> None:
+    """The database's file is our user's alone, from its first moment on: who can read it has everybody's login sessions. SQLite gives the
+    files beside it the same mode. Call before it is opened: closing a descriptor of it would drop SQLite's locks.
+    """
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        with suppress(FileNotFoundError, PermissionError):
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
 
 
 def write_keys(path: Path, keys: Sequence[str]) -> None:

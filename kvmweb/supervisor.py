@@ -114,18 +114,24 @@ def _redis(data: Path) -> Program:
     server = shutil.which("redis-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/bin")
     if server is None:
         raise CannotStart("redis-server is not installed. Run: apt-get install redis-server, or set REDIS_URL to a redis of yours.")
-    folder = data / "redis"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(data / "redis")
     options = ("--port", "0", "--unixsocket", str(data / "redis.sock"), "--unixsocketperm", "700", "--dir", str(folder),
                "--save", "60 1", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning", "--maxmemory-policy", "noeviction",
                "--databases", "1")  # fmt: skip
     return Program("redis", (server, *options), data / "redis.sock")
 
 
+def private_folder(path: Path) -> Path:
+    """Other users of this machine have no business in it: what is in there names people and what they did."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(PermissionError):
+        path.chmod(0o700)
+    return path
+
+
 def claim(data_dir: Path) -> IO[str]:
     """Hold the data folder for this process; the lock goes with the process, however it ends."""
-    run = data_dir / "run"
-    run.mkdir(parents=True, exist_ok=True)
+    run = private_folder(data_dir / "run")
     lock = (run / "supervisor.pid").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -165,18 +171,20 @@ class Journal:
     """Prefixed lines on stdout, and each program's own file under `logs/`, moved to `.1` when it grows too long."""
 
     def __init__(self, folder: Path, *, names: list[str]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        self.folder = private_folder(folder)
         self.width = max(len(name) for name in names)
         self.colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)} if sys.stdout.isatty() else {}
 
-    def write(self, name: str, line: str) -> None:
+    def write(self, name: str, line: str, *, is_kept: bool = True) -> None:
+        """Not kept: for the terminal alone, not for the file."""
         prefix = f"{name:<{self.width}} |"
         if name in self.colours:
             prefix = f"\033[{self.colours[name]}m{prefix}\033[0m"
         # Whoever read our output may be gone; that must not stop the product.
         with suppress(OSError, ValueError):
             print(f"{prefix} {line}", flush=True)
+        if not is_kept:
+            return
         path = self.folder / f"{name}.log"
         with suppress(OSError):
             if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
@@ -277,8 +285,10 @@ class Supervisor:
                 self.journal.write("kvmweb", f"not ready yet; what is missing: {self.place.local_url}readyz and {self.place.data_dir}/logs")
                 waiting_since = time.monotonic()
             await asyncio.sleep(0.3 if time.monotonic() - waiting_since < 10 else 2)
-        for line in ("", *_greeting(self.place), ""):
+        for line in ("", f"kvmweb is ready: {self.place.url}"):
             self.journal.write("kvmweb", line)
+        for line in (*_greeting(self.place), ""):
+            self.journal.write("kvmweb", line, is_kept=False)  # may tell the first password
 
     async def _reap_orphans(self) -> None:
         while True:
@@ -340,7 +350,7 @@ def _answers(url: str) -> bool:
 
 
 def _greeting(place: Place) -> list[str]:
-    lines = [f"kvmweb is ready: {place.url}"]
+    lines = []
     password = place.data_dir / "secrets" / "admin_password"
     if not password.is_file():
         lines.append("Log in as admin.")

@@ -110,6 +110,8 @@ TEMPLATES = [
 # -- database -----------------------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    if DATABASES["default"]["NAME"] != ":memory:":
+        secrets_store.keep_database_private(Path(DATABASES["default"]["NAME"]))
     # IMMEDIATE takes the write lock at BEGIN, where SQLite waits for `timeout`; a lock taken later fails at once with "database is locked".
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
