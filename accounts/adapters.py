@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import guard
 from kvmweb.fields import open_text, seal_text
@@ -48,6 +49,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return address_of(request) or "0.0.0.0"  # noqa: S104  (the column wants an address; a unix socket has none)
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """This host alone. allauth would take whatever ALLOWED_HOSTS matches, which by default is every IP address and short name."""
+        return url_has_allowed_host_and_scheme(url, allowed_hosts={context.request.get_host()})
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """Counted before it is checked. A disabled account fails like a wrong password: allauth would send it to a page of its own."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts.names import user_called
@@ -13,6 +14,17 @@ from tenants.models import User
 
 LONGEST_PASSWORD = 512
 """Hashing a megabyte is work that anybody could ask for."""
+
+
+class NotTooLong:
+    """A validator of new passwords: none that could not be logged in with."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        if len(password) > LONGEST_PASSWORD:
+            raise ValidationError(self.get_help_text(), code="password_too_long")
+
+    def get_help_text(self) -> str:
+        return f"At most {LONGEST_PASSWORD} characters."
 
 
 class LocalBackend(ModelBackend):

@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed
 from allauth.mfa.totp import forms as totp_forms
 from allauth.mfa.webauthn import forms as webauthn_forms
+from allauth.mfa.webauthn.internal import auth as webauthn
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -155,15 +156,48 @@ class ActivateTotpForm(totp_forms.ActivateTOTPForm):
         return code
 
 
+class CredentialField(forms.JSONField):
+    """What a browser says of a passkey. Other things are refused here: the parsers behind it fail in ways of their own."""
+
+    def __init__(self) -> None:
+        super().__init__(widget=forms.HiddenInput)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            found = super().to_python(value)
+        except (RecursionError, ValueError) as error:
+            raise ValidationError(WRONG_CODE, code="incorrect_code") from error
+        if found is not None and not (isinstance(found, dict) and isinstance(found.get("rawId"), str)):
+            raise ValidationError(WRONG_CODE, code="incorrect_code")
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial
+
+
 class PasskeyForm(webauthn_forms.AuthenticateWebAuthnForm):
     """Nothing can be guessed here, so nothing is counted for the account: others could lock it."""
 
-    def clean_credential(self) -> Authenticator:
-        from allauth.mfa.webauthn.internal import auth
+    credential = CredentialField()
 
+    def clean_credential(self) -> Authenticator:
         credential = self.cleaned_data["credential"]
-        auth.parse_authentication_response(credential)
-        return auth.complete_authentication(self.user, credential)
+        webauthn.parse_authentication_response(credential)
+        return webauthn.complete_authentication(self.user, credential)
+
+
+class PasskeyLoginForm(webauthn_forms.LoginWebAuthnForm):
+    """The passkey alone: it must have asked for a finger or a PIN. allauth asks for that in the challenge only, and the challenge of its
+    page after a password, which is content with a touch, would open here too."""
+
+    credential = CredentialField()
+
+    def clean_credential(self) -> Authenticator:
+        answer = self.cleaned_data["credential"]
+        authenticator = super().clean_credential()
+        if not webauthn.parse_authentication_response(answer).response.authenticator_data.is_user_verified():
+            raise ValidationError(WRONG_CODE, code="incorrect_code")
+        return authenticator
 
 
 class ConfirmPasskeyForm(PasskeyForm):
@@ -171,6 +205,8 @@ class ConfirmPasskeyForm(PasskeyForm):
 
 
 class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):
+    credential = CredentialField()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name = self.fields["name"]

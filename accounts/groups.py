@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from accounts.sessions import is_local
 from tenants import audit
 from tenants.actor import TENANT_RANK, Actor
 from tenants.models import AuditEntry, Membership, SystemRole, Tenant, TenantRole, User
@@ -64,10 +65,13 @@ def _apply_system_role(user: User, groups: Collection[str], rules: GroupRoles) -
     if not rules.system:
         return []
     wanted = max((rules.system[group] for group in groups if group in rules.system), key=SYSTEM_RANK.__getitem__, default="")
-    if user.system_role == wanted or user.is_superuser:
+    # Who has a password here stays admin whatever a directory says: the way back in when its groups are wrong.
+    if user.system_role == wanted or (user.is_superuser and is_local(user)):
         return []
     before, user.system_role = user.system_role, wanted
-    user.save(update_fields=["system_role"])
+    # Left set, Django's own flags would bring the role back.
+    user.is_staff = user.is_superuser = wanted == SystemRole.ADMIN
+    user.save(update_fields=["system_role", "is_staff", "is_superuser"])
     return [f"system role {before or 'none'} -> {wanted or 'none'}"]
 
 

@@ -1,5 +1,8 @@
 """At most ten failures in fifteen minutes for an account from one address, and sixty for an address over all accounts.
 
+Codes of a second factor are few enough to be guessed from many addresses: thirty for an account over all of them. Only who knows the
+password gets that far, so strangers cannot lock anybody out with it.
+
 An attempt is reserved before anything is checked and given back when it was right, so that parallel attempts cannot pass the limit
 together. The counters are rows of the database: every web process counts the same, and a redis that was flushed changes nothing.
 Passwords, codes, recovery codes, password resets and the directory all come through here; nothing else of ours or allauth's counts.
@@ -21,6 +24,7 @@ from kvmweb.errors import KvmwebError
 WINDOW_S = 15 * 60
 PER_PAIR = 10
 PER_ADDRESS = 60
+CODES_PER_ACCOUNT = 30
 
 
 class TooManyAttempts(KvmwebError):
@@ -44,11 +48,12 @@ class Attempt:
     at: float
     pair: str
     address: str
+    account: str = ""
 
     def succeeded(self) -> None:
-        """Who knows the secret starts again with ten; the address gets only its own attempt back, or one's own account would free it."""
+        """Who knows the secret starts again with ten; the others get back this attempt only, or one's own account would free them."""
         with transaction.atomic():
-            for key in (self.address, self.pair):
+            for key in filter(None, (self.address, self.pair, self.account)):
                 bucket = LoginBucket.objects.select_for_update().filter(key=key).first()
                 if bucket is None:
                     continue
@@ -59,18 +64,20 @@ class Attempt:
 def begin(kind: str, account: str, address: str) -> Attempt:
     """Reserve one attempt, or raise TooManyAttempts. `kind`: password, code, reset; each is counted for itself in the pair."""
     network = network_of(address)
-    attempt = Attempt(at=time.time(), pair=_key("pair", kind, account, network), address=_key("address", network))
+    of_all = _key("codes", account) if kind == "code" else ""
+    attempt = Attempt(at=time.time(), pair=_key("pair", kind, account, network), address=_key("address", network), account=of_all)
     with transaction.atomic():
         # Always in this order, so that two attempts never wait for each other.
-        of_address, of_pair = _locked(attempt.address), _locked(attempt.pair)
-        wait_s = max(_wait(of_address, PER_ADDRESS, attempt.at), _wait(of_pair, PER_PAIR, attempt.at))
-        is_news = wait_s > 0 and not (of_address.is_told or of_pair.is_told)
+        limits = {attempt.address: PER_ADDRESS, attempt.pair: PER_PAIR} | ({of_all: CODES_PER_ACCOUNT} if of_all else {})
+        buckets = [_locked(key) for key in limits]
+        wait_s = max(_wait(bucket, limits[bucket.key], attempt.at) for bucket in buckets)
+        is_news = wait_s > 0 and not any(bucket.is_told for bucket in buckets)
         if wait_s <= 0:
-            for bucket in (of_address, of_pair):
+            for bucket in buckets:
                 _keep(bucket, [*bucket.attempts, attempt.at])
         elif is_news:
-            of_pair.is_told = of_address.is_told = True
-            for bucket in (of_address, of_pair):
+            for bucket in buckets:
+                bucket.is_told = True
                 bucket.save(update_fields=["is_told"])
     if wait_s > 0:
         raise TooManyAttempts(wait_s, is_news=is_news)

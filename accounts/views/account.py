@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
@@ -33,6 +34,9 @@ def profile(request: PageRequest) -> HttpResponse:
     user = own_user(request)
     form = ProfileForm(request.POST or None, instance=user) if is_local(user) else None
     if form is not None and form.is_valid():
+        if "email" in form.changed_data:
+            # Links for a new password go there: a session that somebody left open must not become the account.
+            raise_if_reauthentication_required(request, app="")
         if form.has_changed():
             form.save()
             record(request, user, "account.change", message=", ".join(form.changed_data))

@@ -49,6 +49,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.backends.NotTooLong"},
 ]
 
 MFA_ADAPTER = "accounts.adapters.MfaAdapter"
@@ -64,6 +65,7 @@ MFA_FORMS = {
     "reauthenticate": "accounts.forms.ConfirmCodeForm",
     "activate_totp": "accounts.forms.ActivateTotpForm",
     "authenticate_webauthn": "accounts.forms.PasskeyForm",
+    "login_webauthn": "accounts.forms.PasskeyLoginForm",
     "reauthenticate_webauthn": "accounts.forms.ConfirmPasskeyForm",
     "add_webauthn": "accounts.forms.AddPasskeyForm",
 }

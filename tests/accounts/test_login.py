@@ -13,6 +13,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from kvmweb.own_names import default_hosts
 from tenants.models import AuditEntry, User
 from tests.accounts.conftest import try_login
 from tests.conftest import PASSWORD
@@ -130,3 +131,20 @@ def test_who_is_no_admin_is_told_instead_of_going_in_circles(operator: User, cli
 
 def test_the_admins_own_password_form_is_ours(admin: User, client_for: Callable[[User], Client]) -> None:
     assert client_for(admin).get("/admin/password_change/").headers["Location"] == "/account/password/"
+
+
+# -- what a stranger sends ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "elsewhere", ["http://203.0.113.5/", "//203.0.113.5/", "http://[2001:db8::1]/", "http://evil/", "http://evil.lan/"]
+)
+def test_one_never_arrives_at_another_host(admin: User, settings: Any, elsewhere: str) -> None:
+    """Every one of them is a name by which the installation itself may be reached."""
+    settings.ALLOWED_HOSTS = [*default_hosts(), "testserver"]
+    assert Client().post("/login/", {"username": "ada", "password": PASSWORD, "next": elsewhere}).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "nonsense", ['{"id": "x", "type": "public-key", "response": {}}', "[" * 100_000, "1" * 5000, '"x"', '{"rawId": {}}']
+)
+def test_nonsense_for_a_passkey_is_refused(client: Client, db: None, nonsense: str) -> None:
+    assert client.post("/login/passkey/", {"credential": nonsense}).headers["Location"] == "/login/"

@@ -111,6 +111,17 @@ def test_recovery_codes_are_counted_with_the_others(admin: User, with_totp: Call
     assert log_in("ada", address=ELSEWHERE).post("/login/code/", {"code": good}).status_code == 302
 
 
+def test_codes_are_counted_over_all_addresses(admin: User, with_totp: Callable[[User], Authenticator], log_in: Any) -> None:
+    """Who has the password and a large network would have a million codes guessed within the hour."""
+    with_totp(admin)
+    for number in range(3):
+        client = log_in("ada", address=f"203.0.113.{number}")
+        for _ in range(10):
+            client.post("/login/code/", {"code": "000000"})
+    client = log_in("ada", address=ELSEWHERE)
+    assert TOO_MANY in client.post("/login/code/", {"code": code_for(SECRET)}).content.decode()
+
+
 def test_the_current_password_is_counted_when_it_is_changed(admin: User, log_in: Any) -> None:
     client = log_in("ada")
     new = {"password1": "another good password", "password2": "another good password"}

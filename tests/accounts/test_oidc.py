@@ -13,7 +13,10 @@ import requests
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client
 
+from accounts.groups import apply_roles, parse_roles
+from tenants.actor import system_actor
 from tenants.models import AuditEntry, Membership, SystemRole, Tenant, User
+from tenants.services.users import change_user
 from tests.accounts.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider
 from tests.conftest import PASSWORD
 
@@ -162,6 +165,22 @@ def test_groups_become_roles_and_are_taken_back(provider: Provider, settings: An
     round_trip(Client())
     assert list(user.memberships.values_list("tenant__name", "role")) == [("globex", "viewer")]
     assert AuditEntry.objects.filter(operation="account.sync_roles").count() == 3
+
+
+def test_an_admin_by_groups_is_none_without_them_whatever_else_was_changed(provider: Provider, settings: Any, admin: User) -> None:
+    settings.OIDC_GROUP_ROLES = "kvm-admins=admin"
+    provider.claims["groups"] = ["kvm-admins"]
+    round_trip(Client())
+    user = User.objects.get(username="nina")
+    # The form of the administration sets Django's own flags too.
+    change_user(system_actor("test"), user, {"first_name": "Nina"})
+    assert User.objects.get(pk=user.pk).is_superuser
+    provider.claims["groups"] = []
+    round_trip(Client())
+    user.refresh_from_db()
+    assert (user.system_role, user.is_superuser, user.is_staff) == ("", False, False)
+    # A local admin stays: the way back in.
+    assert apply_roles(admin, [], parse_roles(settings.OIDC_GROUP_ROLES), source="oidc") == []
 
 
 def test_a_disabled_account_stays_out(provider: Provider) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.internal.auth import WebAuthn
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import connection
 from django.test import Client
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 from rest_framework.test import APIClient
 
 from accounts.codes import use_code
@@ -217,3 +224,49 @@ def test_an_admin_removes_the_factor_of_who_lost_the_phone(admin: User, operator
     entry = AuditEntry.objects.get(operation="mfa.remove")
     assert (entry.actor_label, entry.target_name) == ("ada", "olga")
     assert json.dumps(entry.details).count(SECRET) == 0
+
+
+# -- passkeys ---------------------------------------------------------------------------------------------------------------------------
+class SecurityKey:
+    """What a person holds, in software: it signs for whoever touches it."""
+
+    def __init__(self, user: User) -> None:
+        self.user, self.id = user, user.username.encode() * 8
+        self.private = ec.generate_private_key(ec.SECP256R1())
+        held = AttestedCredentialData.create(bytes(16), self.id, ES256.from_cryptography_key(self.private.public_key()))
+        made = AttestationObject.create("none", self._data(AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.AT, held), {})
+        client = CollectedClientData.create("webauthn.create", b"c" * 32, "https://testserver")
+        WebAuthn.add(user, "key", self._answer(clientDataJSON=client, attestationObject=made))
+
+    def touch(self, client: Client, *, verified: bool) -> str:
+        """Answers the challenge in the client's session. `verified`: with the PIN."""
+        flags = AuthenticatorData.FLAG.UP | (AuthenticatorData.FLAG.UV if verified else 0)
+        asked = CollectedClientData.create("webauthn.get", client.session["mfa.webauthn.state"]["challenge"], "https://testserver")
+        data = self._data(AuthenticatorData.FLAG(flags))
+        signature = self.private.sign(data + asked.hash, ec.ECDSA(hashes.SHA256()))
+        who = self.user.pk.hex.encode()
+        return json.dumps(self._answer(clientDataJSON=asked, authenticatorData=data, signature=signature, userHandle=who))
+
+    def _data(self, flags: AuthenticatorData.FLAG, held: bytes = b"") -> AuthenticatorData:
+        return AuthenticatorData.create(sha256(b"testserver").digest(), flags, 0, held)
+
+    def _answer(self, **response: bytes) -> dict[str, Any]:
+        key_id = websafe_encode(self.id)
+        encoded = {name: websafe_encode(value) for name, value in response.items()}
+        return {"id": key_id, "rawId": key_id, "type": "public-key", "response": encoded, "clientExtensionResults": {}}
+
+
+def test_a_key_that_asked_for_no_pin_opens_nothing_alone(admin: User, operator: User, log_in: LogIn) -> None:
+    key = SecurityKey(admin)
+    SecurityKey(operator)
+    # olga has a stolen key of ada's, and a challenge that is content with a touch: the one after her own password, left to expire.
+    client = log_in("olga")
+    client.get("/login/code/")
+    session = client.session
+    session["account_login"]["initiated_at"] -= 3600
+    session.save()
+    client.post("/login/passkey/", {"credential": key.touch(client, verified=False)})
+    assert "_auth_user_id" not in client.session
+    client.get("/login/passkey/", headers={"X-Requested-With": "XMLHttpRequest"})
+    client.post("/login/passkey/", {"credential": key.touch(client, verified=True)})
+    assert client.session["_auth_user_id"] == str(admin.pk)

@@ -236,3 +236,24 @@ def test_bad_new_passwords_are_refused(admin: User, log_in: LogIn) -> None:
         assert client.post("/account/password/", {"oldpassword": PASSWORD, "password1": bad, "password2": bad}).status_code == 200
     admin.refresh_from_db()
     assert admin.check_password(PASSWORD)
+
+
+def test_a_password_too_long_to_log_in_with_is_refused(admin: User, log_in: LogIn) -> None:
+    client = log_in("ada")
+    long = "a good password " * 40
+    assert client.post("/account/password/", {"oldpassword": PASSWORD, "password1": long, "password2": long}).status_code == 200
+    admin.refresh_from_db()
+    assert admin.check_password(PASSWORD)
+
+
+def test_the_address_for_reset_links_changes_only_after_confirming(admin: User, client_for: Callable[[User], Client]) -> None:
+    client = client_for(admin)  # logged in long ago
+    profile = {"first_name": "Augusta", "last_name": "King", "email": admin.email}
+    assert client.post("/account/", profile).headers["Location"] == "/account/"
+    asked = client.post("/account/", {**profile, "email": "thief@example.org"})
+    assert asked.headers["Location"].startswith("/account/confirm/")
+    admin.refresh_from_db()
+    assert (admin.first_name, admin.email) == ("Augusta", profile["email"])
+    client.post(asked.headers["Location"], {"password": PASSWORD})
+    admin.refresh_from_db()
+    assert admin.email == "thief@example.org"
