@@ -58,6 +58,7 @@ def _delete_copies(context: JobContext) -> None:
     row = HostRow.objects.filter(pk=context.args["host"]).first()
     if row is None:
         return
+    _refuse_in_use(row)
     host = context.host(row.hypervisor_address)
     copies = [(pool, copy) for pool in row.pools.all() for copy in pool.volumes.filter(purpose="base")]
     for number, (pool, copy) in enumerate(copies):
@@ -70,9 +71,22 @@ def _take_off_list(context: JobContext) -> None:
     row = HostRow.objects.select_for_update().filter(pk=context.args["host"]).first()
     if row is None:
         return
-    if row.guests.exists() or any(pool.volumes.exists() for pool in row.pools.all()):
-        raise Conflict(f"Something was put on host {row.name} meanwhile.", hint="Look there, then remove it again.")
+    if any(pool.volumes.exists() for pool in row.pools.all()):
+        raise _put_there(row)
+    _refuse_in_use(row)
     take_off_list(row)
+
+
+def _refuse_in_use(row: HostRow) -> None:
+    """Before its copies go, too: guests made since, before a retry, stand on them."""
+    if row.is_enabled or row.guests.exists() or any(pool.volumes.exclude(purpose="base").exists() for pool in row.pools.all()):
+        raise _put_there(row)
+
+
+def _put_there(row: HostRow) -> Conflict:
+    return Conflict(
+        f"Host {row.name} is in use again: something was put there meanwhile, or it was enabled.", hint="Remove it from its page."
+    )
 
 
 REMOVE_HOST = Workflow(

@@ -118,7 +118,11 @@ def _import(actor: Actor, tenant: Tenant | None, asked: _Import) -> tuple[Image,
 
 
 def reserve_again(actor: Actor, job: Job) -> None:
-    """Before the retry of an import that failed: its row counted nothing meanwhile. Raises QuotaExceeded, or Conflict without the row."""
+    """Before the retry of an import or build that failed: its row counted nothing meanwhile. Raises QuotaExceeded, or Conflict when the
+    row is gone, or was made by another job. Operators only, as the import itself."""
+    if not actor.is_operator:
+        # It reads the import folder again, where by now another file may have that name.
+        raise NotAllowed("Files on the server are imported by operators. Ask one to try this again.")
     found = Image.objects.filter(pk=job.args["image_id"]).select_related("tenant").first()
     if found is not None and found.tenant is not None:
         hold(found.tenant)
@@ -211,6 +215,23 @@ def change_image(actor: Actor, image: Image, changes: dict[str, Any]) -> Image:
 @operation("image.delete")
 def delete_image(actor: Actor, image: Image) -> Job:
     """Remove the file and its copies on hosts. Raises Conflict naming the guests whose disks stand on a copy."""
+    row = _locked_unused(image)
+    job = _submit(actor, row, "image.delete", title=f"Delete image {row.name}", args={"image_id": str(row.pk)})
+    Image.objects.filter(pk=row.pk).update(state=Image.State.DELETING)
+    return job
+
+
+def delete_again(actor: Actor, job: Job) -> None:
+    """Before the retry of a delete that failed: the image was ready meanwhile, and guests may have been made from it. Raises Conflict."""
+    image = Image.objects.filter(pk=job.args["image_id"]).select_related("tenant").first()
+    if image is None:
+        raise Conflict("The image is gone.", hint="There is nothing left to delete.")
+    row = _locked_unused(image)
+    Image.objects.filter(pk=row.pk).update(state=Image.State.DELETING)
+    touch_image(row.pk)
+
+
+def _locked_unused(image: Image) -> Image:
     if image.tenant is not None:
         hold(image.tenant)  # tenant, then image: as a create locks them
     row = Image.objects.select_for_update().get(pk=image.pk)
@@ -219,9 +240,7 @@ def delete_image(actor: Actor, image: Image) -> Job:
     if users or waiting:
         named = ", ".join(sorted({*users, *waiting})[:10])
         raise Conflict(f"Image {row.name} is in use by {named}.", hint="Their disks stand on it. Delete them first, or make full copies.")
-    job = _submit(actor, row, "image.delete", title=f"Delete image {row.name}", args={"image_id": str(row.pk)})
-    Image.objects.filter(pk=row.pk).update(state=Image.State.DELETING)
-    return job
+    return row
 
 
 # -- parts --------------------------------------------------------------------------------------------------------------------------

@@ -22,12 +22,25 @@ def why_not_delete(volume: Volume) -> str:
     return ""
 
 
-@operation("volume.delete")
-def delete_volume(actor: Actor, volume: Volume) -> Job:
-    row = Volume.objects.select_for_update().get(pk=volume.pk)
+def delete_again(actor: Actor, job: Job) -> None:
+    """Before the retry of a delete that failed: the disk was there meanwhile, and may be in use. Raises Conflict."""
+    row = Volume.objects.select_for_update().filter(pk=job.args["volume_id"], tenant=job.tenant).first()
+    if row is None:
+        raise Conflict("The disk is gone.", hint="There is nothing left to delete.")
+    _refuse_in_use(row)
+    Volume.objects.filter(pk=row.pk).update(state=Volume.State.DELETING)
+
+
+def _refuse_in_use(row: Volume) -> None:
     reason = why_not_delete(row)
     if reason:
         raise Conflict(f"Volume {row.name} cannot be deleted. {reason}")
+
+
+@operation("volume.delete")
+def delete_volume(actor: Actor, volume: Volume) -> Job:
+    row = Volume.objects.select_for_update().get(pk=volume.pk)
+    _refuse_in_use(row)
     job = submit(
         actor,
         kind="volume.delete",

@@ -168,7 +168,7 @@ def delete_bases(context: JobContext) -> None:
     """The image's copies in pools, where nothing stands on them."""
     for base in Volume.objects.select_related("pool__host").filter(image_id=context.args["image_id"]):
         if base.overlays.exists():
-            raise Conflict(f"Disks stand on the copy of image {base.image} in pool {base.pool.name}.", hint="Delete those guests first.")
+            raise Conflict(f"Disks stand on a copy of image {base.image}.", hint="Delete those guests first.")
         host = context.host(base.pool.host.hypervisor_address)
         host.delete_volume(base.pool.name, base.name, while_busy=context.check)
         base.delete()

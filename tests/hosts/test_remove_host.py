@@ -10,6 +10,7 @@ from hosts.removal import forget_host, remove_host
 from hypervisor import fake
 from hypervisor.specs import PoolSpec, VolumeSpec
 from jobs.models import Job
+from jobs.services import retry_job
 from jobs.testing import run_inline
 from kvmweb.errors import Conflict, InvalidInput, NotAllowed
 from storage.models import Volume
@@ -79,6 +80,24 @@ def test_a_guest_that_came_meanwhile_keeps_the_host(operator_actor, host, cached
     make_guest()
     assert run_inline(job).state == "failed"
     assert Host.objects.exists()
+
+
+def test_copies_that_guests_stand_on_by_now_are_not_deleted_by_a_retry(operator_actor, host, cached_copy, make_guest):
+    job = remove_host(operator_actor, host)
+    make_guest()
+    Volume.objects.filter(purpose="disk").update(backing=cached_copy)
+    failed = run_inline(job)
+    assert failed.state == "failed"
+    assert run_inline(retry_job(operator_actor, failed)).state == "failed"
+    assert cached_copy.name in fake.machine(host.hypervisor_address).pools["default"].volumes
+    assert Volume.objects.filter(pk=cached_copy.pk).exists()
+
+
+def test_a_host_that_was_enabled_again_keeps_its_copies(operator_actor, host, cached_copy):
+    job = remove_host(operator_actor, host)
+    Host.objects.update(is_enabled=True, state="up")
+    assert run_inline(job).state == "failed"
+    assert cached_copy.name in fake.machine(host.hypervisor_address).pools["default"].volumes
 
 
 # -- forgetting ---------------------------------------------------------------------------------------------------------------------

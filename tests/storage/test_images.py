@@ -192,6 +192,17 @@ def test_failed_import_gives_its_quota_back_and_its_retry_reserves_again(qemu_im
     assert usage_of(tenant.pk)["image_gib"] == 2
 
 
+def test_a_member_does_not_read_the_import_folder_by_a_retry(qemu_img, tenant, operator_actor, owner_actor, settings) -> None:
+    """By now another tenant's file may have that name."""
+    qemu_img("disk.qcow2", "-f", "qcow2")
+    _, job = import_image(operator_actor, tenant, name="mine", kind="disk", file_name="disk.qcow2", checksum="0" * 64)
+    failed = run_inline(job)
+    assert failed.state == JobState.FAILED
+    with pytest.raises(NotAllowed, match="operators"):
+        retry_job(owner_actor, failed)
+    assert retry_job(operator_actor, failed).retry_of == failed
+
+
 def test_retry_of_an_import_whose_image_is_gone_is_refused(qemu_img, tenant, operator_actor, settings) -> None:
     qemu_img("a.qcow2", "-f", "qcow2")
     image, job = import_image(operator_actor, tenant, name="a", kind="disk", file_name="a.qcow2")
@@ -340,6 +351,32 @@ def test_image_a_guest_is_being_made_from_is_kept(image, tenant, member_actor, o
     create_guests(member_actor, tenant, CreateGuest("web", image, memory_mib=256))
     with pytest.raises(Conflict, match="in use by web"):
         delete_image(operator_actor, image)
+
+
+def failed_job(kind: str, image: Image) -> Job:
+    args = {"image_id": str(image.pk), "recipe": image.recipe}
+    return Job.objects.create(kind=kind, title="x", state=JobState.FAILED, exclusive_key=f"image:{image.pk}", args=args)
+
+
+def test_a_retry_does_not_delete_an_image_that_is_used_by_now(image, tenant, member_actor, operator_actor, machine: FakeMachine) -> None:
+    failed = failed_job("image.delete", image)
+    create_guests(member_actor, tenant, CreateGuest("web", image, memory_mib=256))
+    with pytest.raises(Conflict, match="in use by web"):
+        retry_job(operator_actor, failed)
+
+
+def test_while_a_retry_deletes_an_image_no_guests_are_made(image, tenant, member_actor, operator_actor, machine: FakeMachine) -> None:
+    again = retry_job(operator_actor, failed_job("image.delete", image))
+    with pytest.raises(InvalidInput, match="being deleted"):
+        create_guests(member_actor, tenant, CreateGuest("web", image, memory_mib=256))
+    assert run_inline(again).state == JobState.SUCCEEDED
+    assert not Image.objects.exists()
+
+
+def test_an_old_build_is_not_tried_again_over_a_ready_image(image, operator_actor) -> None:
+    """Cancelled, it would take the image away."""
+    with pytest.raises(Conflict, match="made, meanwhile"):
+        retry_job(operator_actor, failed_job("image.build", image))
 
 
 def test_image_being_deleted_makes_no_guests(image, tenant, member_actor, operator_actor, machine: FakeMachine) -> None:
