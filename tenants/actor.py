@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -43,6 +44,8 @@ class Actor:
     request_id: str = ""
     token: str = ""
     """Name and beginning of the API token that asks, for the audit trail."""
+    token_expires_at: datetime | None = None
+    """When that token ends. No key it makes lives longer."""
 
     @property
     def sees_everything(self) -> bool:

@@ -69,6 +69,7 @@ def request_actor(request: Request) -> Actor:
                     request_id=getattr(django_request, "id", "") or "",
                 ),
                 token=f"{token.name} ({token.prefix})",
+                token_expires_at=token.expiry,
             )
         else:
             django_request.user = request.user

@@ -6,9 +6,10 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 
 from kvmweb.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from tenants import audit
 from tenants.actor import TENANT_RANK, Actor
 from tenants.gate import note, operation
-from tenants.models import ApiToken, Membership, Tenant, TenantRole, User
+from tenants.models import ApiToken, AuditEntry, Membership, Tenant, TenantRole, User
 
 
 @operation("tenant.add_member")
@@ -101,4 +102,6 @@ def _create_account(actor: Actor, username: str) -> User:
         UnicodeUsernameValidator()(username)
     except ValidationError as error:
         raise InvalidInput(fields={"username": error.messages}) from error
-    return User.objects.create_user(username, password=None)
+    user = User.objects.create_user(username, password=None)
+    audit.record(actor, "user.create", AuditEntry.Outcome.DONE, target=user, message="to be a member, without a password")
+    return user

@@ -33,9 +33,9 @@ class CreatedToken:
 def create_token(
     actor: Actor, target: None, *, name: str, scope: str, tenant: Tenant | None = None, expires_at: datetime | None = None
 ) -> CreatedToken:
-    """For the actor. A token cannot make one that may more than itself."""
+    """For the actor. A token cannot make one that may more than itself, or lives longer."""
     _refuse_more_than_own(actor, scope, tenant)
-    _check_expiry(expires_at)
+    _check_expiry(actor, expires_at)
     user = User.objects.select_for_update().get(pk=str(actor.user_id))
     have = ApiToken.objects.filter(user=user).exclude(expiry__lte=timezone.now()).count()
     if have >= settings.TOKENS_PER_USER:
@@ -45,7 +45,10 @@ def create_token(
 
 @operation("token.rotate")
 def rotate_token(actor: Actor, target: None, token: ApiToken) -> CreatedToken:
-    """A new key with the same name, rights and time to live; the old key stops at once. One's own only."""
+    """A new key with the same name, rights and time to live; the old key stops at once. One's own only.
+
+    Asked by a token, the new key ends with it at the latest: a key that leaked is not kept alive by whoever found it.
+    """
     if token.user_id != actor.user_id:
         raise NotAllowed("Only its owner can rotate a token, for only they may see the new key.", hint="Revoke it instead.")
     _refuse_more_than_own(actor, token.scope, token.tenant)
@@ -58,6 +61,8 @@ def rotate_token(actor: Actor, target: None, token: ApiToken) -> CreatedToken:
     if settings.TOKEN_MAX_DAYS:
         longest = timezone.now() + timedelta(days=settings.TOKEN_MAX_DAYS)
         expires_at = min(expires_at or longest, longest)
+    if actor.token_expires_at:
+        expires_at = min(expires_at or actor.token_expires_at, actor.token_expires_at)
     return _make(row.user, name=row.name, scope=row.scope, tenant=row.tenant, expires_at=expires_at, replaces=row.prefix)
 
 
@@ -88,9 +93,14 @@ def _refuse_more_than_own(actor: Actor, scope: str, tenant: Tenant | None) -> No
         raise NotAllowed("This token is for one tenant and can only make tokens for that tenant.", hint="Send that tenant's id.")
 
 
-def _check_expiry(expires_at: datetime | None) -> None:
+def _check_expiry(actor: Actor, expires_at: datetime | None) -> None:
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidInput(fields={"expires_at": "This time has passed."})
+    ends = actor.token_expires_at
+    if ends is not None and (expires_at is None or expires_at > ends):
+        raise InvalidInput(
+            fields={"expires_at": f"The token that asks ends at {ends:%Y-%m-%d %H:%M} UTC, and no key it makes lives longer."}
+        )
     longest = settings.TOKEN_MAX_DAYS
     if longest and (expires_at is None or expires_at > timezone.now() + timedelta(days=longest, minutes=5)):
         raise InvalidInput(fields={"expires_at": f"Here a token lives {longest} days at most. Choose an earlier time."})

@@ -161,3 +161,10 @@ def test_the_page_changes_and_removes(owner: User, viewer: User, tenant: Tenant,
     assert "last owner" in refused.content.decode()
     client.post(f"/tenants/{tenant.pk}/members/{viewer.pk}/remove/", {"sure": "yes"})
     assert role_of(viewer, tenant) is None
+
+
+def test_an_account_made_with_its_membership_is_in_the_trail(admin: User, tenant: Tenant, api_for: Api) -> None:
+    answer = api_for(admin).post(f"/api/v1/tenants/{tenant.pk}/members/", {"username": "nina", "role": "member", "create": True})
+    assert answer.status_code == 201, answer.content
+    entry = AuditEntry.objects.get(operation="user.create")
+    assert (entry.target_id, entry.outcome) == (str(User.objects.get(username="nina").pk), "done")

@@ -127,6 +127,20 @@ def test_a_weak_token_cannot_rotate_itself_a_strong_one(member: User, tenant: Te
     assert using(strong["token"]).get("/api/v1/me/").status_code == 200
 
 
+def test_a_token_that_ends_leaves_no_key_behind_that_lives_longer(member: User, api_for: Api) -> None:
+    ends = timezone.now() + timedelta(hours=1)
+    short = using(make(api_for(member), scope="operate", expires_at=ends.isoformat())["token"])
+    for expires_at in (None, (ends + timedelta(days=1)).isoformat()):
+        answer = short.post(TOKENS, {"name": "x", "scope": "operate", "expires_at": expires_at})
+        assert answer.status_code == 400, answer.content
+        assert "lives longer" in answer.json()["error"]["details"]["fields"]["expires_at"][0]
+    make(short, expires_at=(ends - timedelta(minutes=1)).isoformat())
+    endless = make(api_for(member), scope="operate")
+    rotated = short.post(f"{TOKENS}{endless['id']}/rotate/")
+    assert rotated.status_code == 201, rotated.content
+    assert abs(ApiToken.objects.get(public_id=rotated.json()["id"]).expiry - ends) < timedelta(minutes=1)
+
+
 def test_a_read_token_makes_rotates_and_revokes_nothing(member: User, api_for: Api) -> None:
     made = make(api_for(member))
     reader = using(made["token"])
