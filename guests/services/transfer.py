@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from guests.live import touch
 from guests.models import Guest, GuestDisk, GuestState
+from guests.plan import seed_name
 from jobs.selectors import active_jobs_for
 from jobs.services import busy_sentence
 from kvmweb.errors import Busy, Conflict, NotAllowed
@@ -72,8 +73,10 @@ def _refuse_taken_name(row: Guest, tenant: Tenant) -> None:
 
 
 def disks_of(guest: Guest) -> TenantQuerySet[Volume]:
-    """Volumes attached to it: disks, and the seed of its first boot."""
-    return Volume.objects.filter(pk__in=GuestDisk.objects.filter(guest=guest, volume__isnull=False).values("volume"))
+    """Volumes attached to it, and the seed of its first boot, whose drive may be empty while its file is still there."""
+    attached = GuestDisk.objects.filter(guest=guest, volume__isnull=False).values("volume")
+    seeds = Volume.objects.filter(pool__host=guest.host_id, purpose=Volume.Purpose.SEED, tenant=guest.tenant_id)
+    return Volume.objects.filter(Q(pk__in=attached) | Q(pk__in=seeds.filter(name__endswith=seed_name(guest.uuid.hex[:8])).values("pk")))
 
 
 def what_keeps(guest: Guest, tenant: Tenant) -> Iterator[str]:

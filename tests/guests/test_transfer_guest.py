@@ -44,6 +44,15 @@ def test_the_guest_moves_with_its_disks_and_what_it_counts(
     assert usage_of(other_tenant.pk)["vcpus"] == 2
 
 
+def test_login_data_whose_drive_is_empty_already_moves_too(both: Actor, make_guest: MakeGuest, other_tenant: Tenant, pool: Pool) -> None:
+    guest, other = make_guest(), make_guest("web-2")
+    for row in (guest, other):
+        Volume.objects.create(pool=pool, tenant=row.tenant, name=f"{row.domain_name}-seed.iso", purpose="seed", format="raw")
+    transfer_guest(both, guest, other_tenant)
+    seeds = {seed.name: seed.tenant_id for seed in Volume.objects.filter(purpose="seed")}
+    assert seeds == {f"{guest.domain_name}-seed.iso": other_tenant.pk, f"{other.domain_name}-seed.iso": other.tenant_id}
+
+
 def test_both_tenants_find_it_in_their_trail(both: Actor, make_guest: MakeGuest, tenant: Tenant, other_tenant: Tenant) -> None:
     transfer_guest(both, make_guest(), other_tenant)
     entries = AuditEntry.objects.filter(operation="guest.transfer", outcome="done")
