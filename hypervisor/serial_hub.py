@@ -7,6 +7,7 @@ here waits: a viewer that does not read is skipped over and holds up nobody, a g
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -52,6 +53,13 @@ class Viewer:
             self._loop.remove_reader(self._ours)
             if not is_paused:
                 self._loop.add_reader(self._ours, self._typed)
+
+    @property
+    def has_left(self) -> bool:
+        """Also while paused, when nothing is read from it."""
+        poll = select.poll()
+        poll.register(self._ours, 0)  # reports a hang-up only
+        return bool(poll.poll(0))
 
     def end(self) -> None:
         """Close once what is waiting has been read."""
@@ -122,8 +130,13 @@ class SerialHub:
         """The socket to give away. It reads b"" when the line ends."""
         if self._lingering:
             self._lingering.cancel()
+        # Who was paused and left would stay for as long as the guest neither reads nor writes.
+        for old in [old for old in self._viewers if old.has_left]:
+            old.close()
         viewer = Viewer(self)
         self._viewers.add(viewer)
+        if len(self._typed) > TYPED_BYTES:
+            viewer.pause(is_paused=True)
         if self._ring:
             viewer.show(self.scrollback())
         return viewer.theirs

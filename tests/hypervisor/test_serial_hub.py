@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 from hypervisor.serial_hub import BACKLOG_BYTES, SCROLLBACK_BYTES, SKIPPED, SerialHub
@@ -133,6 +134,26 @@ async def test_a_guest_that_does_not_read_pauses_typing() -> None:
         await settle()
     assert sent < 2 * BACKLOG_BYTES
     assert len(await read(line.guest, sent)) == sent
+    hub.close()
+
+
+async def test_viewers_who_come_type_and_leave_pile_up_nowhere_while_the_guest_does_not_read() -> None:
+    line = Line()
+    hub, _ended = hub_on(line)
+    sent = 0
+    for _ in range(40):
+        viewer = hub.add_viewer()
+        viewer.setblocking(False)
+        while (more := try_send(viewer)) > 0:
+            sent += more
+        await settle()
+        viewer.close()
+    assert hub.viewers <= 1
+    held = 0
+    with contextlib.suppress(TimeoutError):
+        while data := await read(line.guest, 65536, limit_s=0.3):
+            held += len(data)
+    assert held < sent / 4
     hub.close()
 
 
