@@ -9,7 +9,7 @@ from uuid import UUID
 from guests.actions import facts_of, reason_against
 from guests.models import Guest
 from guests.selectors import GuestFilter, guest_list
-from jobs.models import ItemState, Job, JobItem
+from jobs.models import ACTIVE_STATES, ItemState, Job, JobItem
 from jobs.selectors import active_jobs_for
 from jobs.services import submit
 from kvmweb.errors import Conflict, InvalidInput, NotFound
@@ -19,6 +19,7 @@ from tenants.models import Tenant
 
 MOST_GUESTS = 1000
 MOST_AT_ONCE = 50
+MOST_UNDER_WAY = 20
 NOT_THERE = "There is no such guest, or you may not see it."
 TITLES = {
     "start": "Start",
@@ -61,6 +62,7 @@ def _act_on_many(actor: Actor, tenant: Tenant | None, *, verb: str, guests: list
             f"None of the {len(items)} guests can do that now. {' '.join(reasons[:3])}",
             details={"items": [{"id": str(item.target_id), "name": item.target_name, "message": item.message} for item in items]},
         )
+    _refuse_too_many(tenant)
     job = submit(
         actor,
         kind="guest.bulk",
@@ -72,6 +74,10 @@ def _act_on_many(actor: Actor, tenant: Tenant | None, *, verb: str, guests: list
             "user": str(actor.user_id) if actor.user_id else None,
             "scope": actor.scope,
             "only_tenant": str(actor.only_tenant) if actor.only_tenant else None,
+            # For the records of what is done to each guest.
+            "address": actor.address,
+            "request_id": actor.request_id,
+            "token": actor.token,
             "parallel": pace.parallel,
             "stop_on_errors": pace.stop_on_errors,
             "canaries": possible[: pace.canary],
@@ -81,6 +87,15 @@ def _act_on_many(actor: Actor, tenant: Tenant | None, *, verb: str, guests: list
         item.job, item.position = job, position
     JobItem.objects.bulk_create(items, batch_size=100)
     return job
+
+
+def _refuse_too_many(tenant: Tenant | None) -> None:
+    """A job over others is no running job of the quota, and each looks after its guests twice a second."""
+    if tenant is not None and Job.objects.filter(tenant=tenant, kind="guest.bulk", state__in=ACTIVE_STATES).count() >= MOST_UNDER_WAY:
+        raise Conflict(
+            f"{MOST_UNDER_WAY} actions for many guests are under way in {tenant.name}.",
+            hint="Wait until one is finished, or cancel one on the jobs page.",
+        )
 
 
 def _find(actor: Actor, ids: list[UUID], wanted: GuestFilter | None) -> tuple[list[Guest], list[UUID]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
@@ -120,7 +121,10 @@ def _actor_of(context: JobContext) -> Actor:
     if asked["user"] is None:
         return system_actor("bulk")
     only_tenant = UUID(asked["only_tenant"]) if asked["only_tenant"] else None
-    return actor_for(User.objects.get(pk=asked["user"]), scope=asked["scope"], only_tenant=only_tenant)
+    # Jobs from before an update do not know where they were asked for.
+    came = {name: asked.get(name, "") for name in ("address", "request_id")}
+    actor = actor_for(User.objects.get(pk=asked["user"]), scope=asked["scope"], only_tenant=only_tenant, **came)
+    return replace(actor, token=asked.get("token", ""))
 
 
 def _conclude(context: JobContext, items: list[JobItem]) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from guests.selectors import GuestFilter
-from guests.services.bulk import Pace, act_on_many
+from guests.services.bulk import MOST_UNDER_WAY, Pace, act_on_many
 from guests.services.power import start_guest
 from jobs.models import Job, JobItem, JobState
 from jobs.services import cancel_job
 from jobs.testing import run_inline
 from kvmweb.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from tenants.models import Membership, Quota
+from tenants.models import AuditEntry, Membership, Quota
 
 
 def states(job: Job) -> list[str]:
@@ -128,3 +129,22 @@ def test_a_filter_finds_them_and_busy_ones_are_refused(make_guest, member_actor)
     start_guest(member_actor, web)
     job = act_on_many(member_actor, "start", wanted=GuestFilter(search="web"))
     assert dict(JobItem.objects.filter(job=job).values_list("target_name", "state")) == {"web-1": "failed", "web-2": "pending"}
+
+
+def test_the_trail_of_each_guest_says_where_it_was_asked_for_and_with_which_token(real_guest, member_actor) -> None:
+    guests = [real_guest(f"g{number}") for number in range(2)]
+    asker = replace(member_actor, address="192.0.2.7", request_id="request-of-the-click", token="ci (kvmw_abc)")
+    run_inline(act_on_many(asker, "start", ids=[guest.pk for guest in guests]))
+    entries = AuditEntry.objects.filter(operation="guest.start", outcome="done")
+    assert [(entry.address, entry.request_id, entry.details["token"]) for entry in entries] == [
+        ("192.0.2.7", "request-of-the-click", "ci (kvmw_abc)")
+    ] * 2
+
+
+def test_a_tenant_has_only_so_many_under_way(make_guest, tenant, member_actor) -> None:
+    guest = make_guest()
+    Job.objects.bulk_create(Job(kind="guest.bulk", title="x", tenant=tenant) for _ in range(MOST_UNDER_WAY))
+    with pytest.raises(Conflict, match="under way in acme"):
+        act_on_many(member_actor, "start", ids=[guest.pk])
+    Job.objects.filter(pk=Job.objects.first().pk).update(state=JobState.SUCCEEDED)
+    act_on_many(member_actor, "start", ids=[guest.pk])
