@@ -9,7 +9,7 @@ from kvmweb.rest.pagination import PageQuery, both_ways, ordering_field, search_
 from tenants.models import TenantRole, TokenScope
 
 TENANT_ORDERINGS = both_ways({"name": ("name",), "created_at": ("created_at", "id")})
-TOKEN_ORDERINGS = both_ways({"created_at": ("created", "digest")})
+TOKEN_ORDERINGS = both_ways({"created_at": ("created", "public_id")})
 MEMBER_ORDERINGS = both_ways({"username": ("user__username",)})
 INVITATION_ORDERINGS = both_ways({"created_at": ("created_at", "id")})
 

@@ -26,7 +26,7 @@ from tenants.token_forms import TokenForm
 def token_list(request: PageRequest) -> HttpResponse:
     search = request.GET.get("search", "").strip()[:100].replace("\0", "")
     everybodys = request.actor.is_admin and request.GET.get("of") == "everybody"
-    rows = selectors.token_list(request.actor, everybodys=everybodys, search=search).order_by("-created", "-digest")
+    rows = selectors.token_list(request.actor, everybodys=everybodys, search=search).order_by("-created", "-public_id")
     page: Page[ApiToken] = page_of(rows, request.GET.get("page", ""))
     context = {
         "page": page,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.utils import timezone
@@ -139,6 +141,19 @@ def test_a_token_that_ends_leaves_no_key_behind_that_lives_longer(member: User, 
     rotated = short.post(f"{TOKENS}{endless['id']}/rotate/")
     assert rotated.status_code == 201, rotated.content
     assert abs(ApiToken.objects.get(public_id=rotated.json()["id"]).expiry - ends) < timedelta(minutes=1)
+
+
+def test_the_place_in_the_list_does_not_hold_the_digest_of_a_key(member: User, client_for: Any) -> None:
+    for number in range(3):
+        ApiToken.objects.create(user=member, name=f"ci-{number}", scope="read")
+    client, seen, url = client_for(member), [], f"{TOKENS}?page_size=1"
+    while url:
+        page = client.get(url).json()
+        seen += [token["name"] for token in page["results"]]
+        url = page["next"]
+        cursor = parse_qs(urlsplit(url).query)["cursor"][0] if url else ""
+        assert not any(token.digest in base64.urlsafe_b64decode(cursor).decode() for token in ApiToken.objects.all())
+    assert seen == ["ci-2", "ci-1", "ci-0"]
 
 
 def test_a_read_token_makes_rotates_and_revokes_nothing(member: User, api_for: Api) -> None:
