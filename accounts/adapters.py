@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import guard
+from accounts.middleware import LOGGED_IN_AT
 from kvmweb.fields import open_text, seal_text
 from tenants import audit, mfa
 from tenants.middleware import address_of
@@ -65,6 +72,15 @@ class AccountAdapter(DefaultAccountAdapter):
             return None
         attempt.succeeded()
         return user
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """allauth asks nothing of those who have no password and no factor here. They must have logged in just now."""
+        request = context.request
+        age_s = time.time() - request.session.get(LOGGED_IN_AT, 0)
+        if age_s > app_settings.REAUTHENTICATION_TIMEOUT and not get_reauthentication_flows(request.user):
+            messages.error(request, "This needs a fresh login: log out and in again, then do it within five minutes.")
+            raise ImmediateHttpResponse(redirect("account_profile"))
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
         """Only after a proof that was not a password, such as single sign-on: those fail earlier."""

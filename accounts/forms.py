@@ -24,6 +24,8 @@ from accounts.sessions import is_local
 from kvmweb.forms import KvmwebForm, dress
 from tenants.models import User
 
+NOT_ALONE = "Log in with your organisation's password or sign-on first; your passkey is asked for after it."
+
 
 def _dress(form: forms.Form) -> None:
     form.label_suffix = ""
@@ -197,6 +199,9 @@ class PasskeyLoginForm(webauthn_forms.LoginWebAuthnForm):
         authenticator = super().clean_credential()
         if not webauthn.parse_authentication_response(answer).response.authenticator_data.is_user_verified():
             raise ValidationError(WRONG_CODE, code="incorrect_code")
+        # An account of a directory or a sign-on service is let in by them each time: they may have let the person go.
+        if not is_local(authenticator.user):
+            raise ValidationError(NOT_ALONE, code="not_alone")
         return authenticator
 
 
@@ -212,6 +217,8 @@ class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):
         name = self.fields["name"]
         name.max_length, name.label, name.help_text = 80, "Name", "So that you know it again, such as: laptop, blue key."
         self.initial["name"] = ""
+        if not is_local(self.user):
+            self.fields.pop("passwordless", None)
         passwordless = self.fields.get("passwordless")
         if passwordless is not None:
             passwordless.label = "Log in with it alone"

@@ -20,6 +20,7 @@ from fido2.webauthn import AttestationObject, AttestedCredentialData, Authentica
 from rest_framework.test import APIClient
 
 from accounts.codes import use_code
+from accounts.models import DirectoryAccount
 from tenants.actor import Actor
 from tenants.models import ApiToken, AuditEntry, Tenant, User
 from tests.accounts.conftest import SECRET, code_for
@@ -270,3 +271,28 @@ def test_a_key_that_asked_for_no_pin_opens_nothing_alone(admin: User, operator: 
     client.get("/login/passkey/", headers={"X-Requested-With": "XMLHttpRequest"})
     client.post("/login/passkey/", {"credential": key.touch(client, verified=True)})
     assert client.session["_auth_user_id"] == str(admin.pk)
+
+
+def test_a_passkey_alone_opens_no_account_that_others_may_have_closed(admin: User, client: Client) -> None:
+    """Neither the directory nor its groups were asked."""
+    key = SecurityKey(admin)
+    DirectoryAccount.objects.create(user=admin, dn="uid=ada,dc=example,dc=org")
+    client.get("/login/passkey/", headers={"X-Requested-With": "XMLHttpRequest"})
+    client.post("/login/passkey/", {"credential": key.touch(client, verified=True)})
+    assert "_auth_user_id" not in client.session
+    assert "sign-on first" in client.get("/login/").content.decode()
+
+
+def test_without_a_password_here_only_a_fresh_login_sets_up_a_factor(admin: User, client_for: Callable[[User], Client]) -> None:
+    admin.set_unusable_password()
+    admin.save()
+    DirectoryAccount.objects.create(user=admin, dn="uid=ada,dc=example,dc=org")
+    client = client_for(admin)
+    assert client.get("/account/two-factor/app/").status_code == 200
+    assert "passwordless" not in client.get("/account/two-factor/passkeys/add/").content.decode()
+    session = client.session
+    session["logged_in_at"] -= 301
+    session.save()
+    for path in ("/account/two-factor/app/", "/account/two-factor/passkeys/add/"):
+        assert client.get(path).headers["Location"] == "/account/", path
+    assert "fresh login" in client.get("/account/").content.decode()
