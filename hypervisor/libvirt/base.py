@@ -16,6 +16,9 @@ from hypervisor.libvirt.translate import translated
 T = TypeVar("T")
 
 PROGRESS_EVERY_S = 0.5
+KEEPALIVE_INTERVAL_S = 5
+KEEPALIVE_COUNT = 3
+"""A frozen libvirtd is given up after 20 s: interval x (count + 1)."""
 HELPER_PREFIX = "kvmweb-helper-"
 """Guests so named are tools of ours for a few seconds and no guests of anybody: never listed, never told of."""
 

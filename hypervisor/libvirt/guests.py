@@ -12,7 +12,7 @@ import libvirt
 
 from hypervisor.errors import NotFoundOnHost, Refused, Unsupported
 from hypervisor.libvirt.agent import AGENT_LIMIT_S, AgentCalls
-from hypervisor.libvirt.base import HELPER_PREFIX
+from hypervisor.libvirt.base import HELPER_PREFIX, KEEPALIVE_COUNT, KEEPALIVE_INTERVAL_S
 from hypervisor.libvirt.disks import DiskCalls
 from hypervisor.libvirt.serial import StreamLine
 from hypervisor.libvirt.states import POWER_STATES
@@ -194,9 +194,15 @@ class GuestCalls(DiskCalls, AgentCalls):
     def open_serial(self, uuid: UUID, *, take_over: bool) -> SerialLine:
         if self.is_test_driver:
             raise Unsupported("libvirt's test driver has no serial lines.")
-        stream = self._connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
-        self._guest(uuid).openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE if take_over else 0)
-        return StreamLine(stream)
+        own = libvirt.open(self._connection.getURI())
+        try:
+            own.setKeepAlive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT)
+            stream = own.newStream(libvirt.VIR_STREAM_NONBLOCK)
+            own.lookupByUUID(uuid.bytes).openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE if take_over else 0)
+            return StreamLine(stream, own)
+        except BaseException:
+            own.close()
+            raise
 
     @translated
     def _unless_already(self, uuid: UUID, verb: str, is_already: Any) -> None:

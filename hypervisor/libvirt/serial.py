@@ -1,35 +1,44 @@
 """A guest's serial line: a libvirt stream, carried to one end of a socket pair by libvirt's event loop.
 
-Everything here runs as callbacks on the event loop's thread and never blocks: bytes that the reader does not take stay with libvirt.
+What the guest writes is carried by callbacks on the event loop's thread, which never block: bytes that the reader does not take stay with
+libvirt. What is typed has a thread of its own, because libvirt waits in send() for a guest that does not read.
 """
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
 import libvirt
 
 CHUNK_BYTES = 64 * 1024
-_READ, _WRITE = libvirt.VIR_STREAM_EVENT_READABLE, libvirt.VIR_STREAM_EVENT_WRITABLE
+AGAIN_S = 0.02
+_READ = libvirt.VIR_STREAM_EVENT_READABLE
 _END = libvirt.VIR_STREAM_EVENT_ERROR | libvirt.VIR_STREAM_EVENT_HANGUP
 
 
 class StreamLine:
-    """A `port.SerialLine`. The socket behind `fileno` reads b"" when the guest stopped, the host went, or the line was taken over."""
+    """A `port.SerialLine`. The socket behind `fileno` reads b"" when the guest stopped, the host went, or the line was taken over.
 
-    def __init__(self, stream: Any) -> None:
+    `connection` carries nothing else and is closed with the line: libvirtd stops reading it while a guest does not take what was typed, so
+    that every other call on it would wait too.
+    """
+
+    def __init__(self, stream: Any, connection: Any) -> None:
         self._stream = stream
+        self._connection = connection
         self._outer, self._inner = socket.socketpair()
         self._inner.setblocking(False)
         self._to_reader = b""
-        self._to_guest = b""
         self._is_over = False
         self._lock = threading.RLock()
         stream.eventAddCallback(_READ | _END, self._on_stream, None)
-        self._watch = libvirt.virEventAddHandle(self._inner.fileno(), libvirt.VIR_EVENT_HANDLE_READABLE, self._on_socket, None)
+        self._watch = libvirt.virEventAddHandle(self._inner.fileno(), 0, self._on_socket, None)
+        threading.Thread(target=self._carry_typed, args=(self._inner.dup(),), name="serial line", daemon=True).start()
 
     def fileno(self) -> int:
         return self._outer.fileno()
@@ -48,8 +57,6 @@ class StreamLine:
                 return
             if events & _READ:
                 self._receive()
-            if events & _WRITE:
-                self._send()
             if events & _END:
                 self._end()
 
@@ -59,8 +66,6 @@ class StreamLine:
                 return
             if events & libvirt.VIR_EVENT_HANDLE_WRITABLE:
                 self._flush_to_reader()
-            if events & libvirt.VIR_EVENT_HANDLE_READABLE:
-                self._take_input()
             elif events & (libvirt.VIR_EVENT_HANDLE_HANGUP | libvirt.VIR_EVENT_HANDLE_ERROR):
                 self._end()
 
@@ -85,39 +90,32 @@ class StreamLine:
             return self._end()
         return self._want()
 
-    def _take_input(self) -> None:
-        try:
-            data = self._inner.recv(CHUNK_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError:
-            data = b""
-        if not data:
-            return self._end()
-        self._to_guest += data
-        return self._send()
-
-    def _send(self) -> None:
-        if self._to_guest:
-            try:
-                sent = self._stream.send(self._to_guest)
-            except libvirt.libvirtError:
-                return self._end()
-            if sent > 0:
-                self._to_guest = self._to_guest[sent:]
-        return self._want()
+    def _carry_typed(self, typed: socket.socket) -> None:
+        """Its own thread. `typed` ends when the reader closes its end, or by `_end`."""
+        ready = select.poll()
+        ready.register(typed, select.POLLIN)
+        with typed, suppress(libvirt.libvirtError, OSError):
+            while not self._is_over:
+                ready.poll()
+                data = typed.recv(CHUNK_BYTES)
+                if not data:
+                    break
+                while data and not self._is_over:
+                    sent = self._stream.send(data)
+                    if sent > 0:
+                        data = data[sent:]
+                    else:
+                        time.sleep(AGAIN_S)
+        self._end()
 
     def _want(self) -> None:
-        """Ask for events so that neither direction holds more than one chunk."""
+        """Ask for events so that no more than one chunk is held."""
         if self._is_over:
             return
-        stream = _END | (0 if self._to_reader else _READ) | (_WRITE if self._to_guest else 0)
-        handle = (libvirt.VIR_EVENT_HANDLE_WRITABLE if self._to_reader else 0) | (
-            0 if self._to_guest else libvirt.VIR_EVENT_HANDLE_READABLE
-        )
+        stream = _END | (0 if self._to_reader else _READ)
         with suppress(libvirt.libvirtError):
             self._stream.eventUpdateCallback(stream)
-        libvirt.virEventUpdateHandle(self._watch, handle)
+        libvirt.virEventUpdateHandle(self._watch, libvirt.VIR_EVENT_HANDLE_WRITABLE if self._to_reader else 0)
 
     def _end(self) -> None:
         with self._lock:
@@ -125,13 +123,14 @@ class StreamLine:
                 return
             self._is_over = True
             libvirt.virEventRemoveHandle(self._watch)
-            with suppress(libvirt.libvirtError):
-                self._stream.eventRemoveCallback()
+            with suppress(OSError):
+                self._inner.shutdown(socket.SHUT_RDWR)  # wakes the thread of what is typed
             self._inner.close()
-            # abort() waits for the host's answer; on this thread a frozen host would hold up the events of all others.
-            threading.Thread(target=_abort, args=(self._stream,), name="end serial line", daemon=True).start()
+            # These wait for the host's answer; on this thread a frozen host would hold up the events of all others.
+            threading.Thread(target=_abort, args=(self._stream, self._connection), name="end serial line", daemon=True).start()
 
 
-def _abort(stream: Any) -> None:
-    with suppress(libvirt.libvirtError):
-        stream.abort()
+def _abort(stream: Any, connection: Any) -> None:
+    for last in (stream.eventRemoveCallback, stream.abort, connection.close):
+        with suppress(libvirt.libvirtError):
+            last()

@@ -17,6 +17,7 @@ import libvirt
 
 from hypervisor.errors import HostUnreachable
 from hypervisor.libvirt import eventloop
+from hypervisor.libvirt.base import KEEPALIVE_COUNT, KEEPALIVE_INTERVAL_S
 from hypervisor.libvirt.events import EventCalls
 from hypervisor.libvirt.guests import GuestCalls
 from hypervisor.libvirt.networks import NetworkCalls
@@ -26,9 +27,6 @@ from hypervisor.libvirt.volumes import VolumeCalls
 from hypervisor.specs import HostAddress
 
 DEFAULT_SOCKET = "/run/libvirt/libvirt-sock"
-KEEPALIVE_INTERVAL_S = 5
-KEEPALIVE_COUNT = 3
-"""A frozen libvirtd is given up after 20 s: interval x (count + 1)."""
 
 
 class LibvirtHost(NodeCalls, GuestCalls, VolumeCalls, NetworkCalls, EventCalls):
