@@ -41,7 +41,8 @@ def archive(actor: Actor, before: datetime, path: Path) -> Archive:
     if verdict.broken is not None:
         raise CannotArchive(f"The chain is broken and stays as it is: {verdict.broken.sentence}")
     sha256 = hashlib.sha256()
-    with path.open("xb") as file:
+    # Readable by nobody else from its first moment on.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         for line in _lines(last.seq):
             file.write(line)
             sha256.update(line)

@@ -48,6 +48,7 @@ def archive(path: Path, before: str = "2021-01-01") -> str:
 def test_the_old_part_is_in_the_file_and_the_rest_verifies(old: list[AuditEntry], tmp_path: Path, write: Any) -> None:
     head = AuditLink.objects.get(seq=4)
     assert "4 entries up to number 4" in archive(tmp_path / "old.jsonl")
+    assert (tmp_path / "old.jsonl").stat().st_mode & 0o077 == 0
     lines = [json.loads(line) for line in (tmp_path / "old.jsonl").read_text().splitlines()]
     assert [line["seq"] for line in lines] == [1, 2, 3, 4]
     assert lines[-1]["hash"] == head.hash
