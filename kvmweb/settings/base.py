@@ -238,7 +238,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 # Requests a token, a person or an address may make: so many at once, and as many again in each second, minute or hour. 0: no limit.
-API_RATE = env.str("KVMWEB_API_RATE", "6000/minute")
+API_RATE = env.str("KVMWEB_API_RATE", "12000/minute")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
