@@ -24,7 +24,7 @@ def why_not_delete(volume: Volume) -> str:
 
 def delete_again(actor: Actor, job: Job) -> None:
     """Before the retry of a delete that failed: the disk was there meanwhile, and may be in use. Raises Conflict."""
-    row = Volume.objects.select_for_update().filter(pk=job.args["volume_id"], tenant=job.tenant).first()
+    row = Volume.objects.select_for_update().filter(pk=job.args.get("volume_id"), tenant=job.tenant).first()
     if row is None:
         raise Conflict("The disk is gone.", hint="There is nothing left to delete.")
     _refuse_in_use(row)

@@ -72,6 +72,7 @@ RULES = {
     "admins read": Rule("staff", ADMIN),
     "admins make": Rule("all", ADMIN),
     "admins write": Rule("tenant", ADMIN),
+    "operators retry": Rule("tenant", OPERATOR),
     "nobody else": Rule("nobody"),
     "staff views": Rule("tenant", VIEWER, is_staffs=True),
     "public": Rule("world"),
