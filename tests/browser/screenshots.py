@@ -23,6 +23,19 @@ LEFT_OUT = (
     "admin-tokens",
     "admin-images",
     "admin-host",
+    "admin-quota-default",
+    "admin-quota-changes",
+    "passkey-add",
+    "two-factor-app",
+    "token-add",
+    "quota-ask",
+    "tenant-add",
+    "tenant-change",
+    "tenant-delete",
+    "member-add",
+    "invitation-add",
+    "guest-transfer",
+    "guests-of-tenant",
 )
 SETTLES_MS = 900
 
